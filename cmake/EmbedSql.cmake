@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# Turns DIR/NNNN_name.sql into a C array of {number, name, text}. See broker/io/migrate.h.
+file(GLOB files ${DIR}/*.sql)
+list(SORT files)
+set(rows "")
+set(text "/* Generated from broker/sql by cmake/EmbedSql.cmake. */\n#include \"broker/io/migrate.h\"\n")
+foreach(f ${files})
+  get_filename_component(name ${f} NAME_WE)
+  string(REGEX MATCH "^[0-9]+" number ${name})
+  file(READ ${f} body HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," body "${body}")
+  string(APPEND text "static const char sql_${number}[] = {${body}0x00};\n")
+  math(EXPR n "${number}")
+  string(APPEND rows "    {${n}, \"${name}\", sql_${number}},\n")
+endforeach()
+string(APPEND text "const struct migration migrations[] = {\n${rows}    {0, 0, 0}};\n")
+file(WRITE ${OUT} "${text}")

@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: MIT
+add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum
+                    -Wmissing-prototypes -Wvla -Wstrict-prototypes -Wno-gnu-zero-variadic-macro-arguments)
+if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
+  add_compile_options(-Wno-c2x-extensions)
+  # __VA_OPT__ is in clang 14 but counted as an extension of C11.
+  add_compile_options(-Wno-variadic-macros -Wno-pedantic)
+endif()
+if(KIBRAY_WERROR)
+  add_compile_options(-Werror)
+endif()
+if(KIBRAY_SANITIZE)
+  add_compile_options(-fsanitize=${KIBRAY_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${KIBRAY_SANITIZE})
+else()
+  # Hardening for optimised builds; sanitizers bring their own checks.
+  if(NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    add_compile_options(-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+  endif()
+  add_compile_options(-fstack-protector-strong -fPIE)
+  add_link_options(-pie -Wl,-z,relro,-z,now)
+endif()
