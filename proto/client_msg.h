@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What a browser sent: JSON text -> typed fields. Pure; the only file that parses client JSON.
+ *
+ * Depth is bounded (JSON_DEPTH_MAX) before the JSON reader sees the text. Unknown keys are
+ * ignored. NUL in any string and lone surrogates are ERR_SYNTAX; 1.0, 1e0, "1", true, 0 and
+ * 2^53 are not ids (ERR_TYPE / ERR_RANGE). null stands for an absent optional field. */
+#include <stdbool.h>
+#include <stdint.h>
+#include "common/arena.h"
+#include "common/bytes.h"
+#include "common/err.h"
+#include "proto/kinds.h"
+#include "proto/limits.h"
+
+struct client_msg {
+    enum client_kind kind;          /* KIND_INVALID for an unknown or missing type */
+    struct bytes client_id;         /* empty = none given; set whenever it was readable, also
+                                       when another field is bad, so that the error can carry it */
+    struct bytes text;              /* chat_message: message (before sanitising) */
+    int64_t channel_id;             /* 0 = none given */
+    int64_t reply_to;               /* 0 = none given */
+    int64_t attachments[ATTACHMENTS_MAX];
+    uint32_t attachment_count;
+};
+
+/* Parse one frame. Strings are copied into `arena`. On an error out_msg->kind and
+ * out_msg->client_id are still filled as far as they could be read (the one exception to
+ * "untouched on failure"; all else is zero).
+ * Errors: ERR_SYNTAX (not JSON, not an object, NUL, lone surrogate), ERR_UTF8, ERR_DEPTH,
+ * ERR_NOT_FOUND (no or unknown type), ERR_MISSING, ERR_TYPE, ERR_RANGE (id out of range),
+ * ERR_LIMIT (client_id too long or empty, too many attachments), ERR_NOMEM. */
+NODISCARD int client_msg_parse(struct bytes json, struct arena *arena, struct client_msg *out_msg);
+
+/* {"action":"heartbeat"} is KIND_HEARTBEAT, {"type":"ping"} is KIND_PING. */
+
+/* Is `json` nested no deeper than JSON_DEPTH_MAX arrays and objects? Counts brackets outside of
+ * strings. 0 or ERR_DEPTH. */
+NODISCARD int json_check_depth(struct bytes json);
+
+/* Number of Unicode code points of valid UTF-8. */
+size_t utf8_count(struct bytes text);
+/* 0 or ERR_UTF8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF). */
+NODISCARD int utf8_check(struct bytes text);
+/* Incremental form: start with state 0, feed pieces; ERR_UTF8 as soon as it is impossible; the
+ * text is complete when *state is 0 after the last piece. */
+NODISCARD int utf8_feed(uint32_t *state, struct bytes piece);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* The table of what a client may send: one row a kind. Columns: enum name, the JSON "type", the
+ * endpoints where it is legal (EP_ bits), where it is answered (gateway or broker), whether it
+ * counts for the rate limit. A row is all that dispatch, metrics and tests need to know. */
+#include <stdbool.h>
+#include "common/bytes.h"
+
+enum endpoint { ENDPOINT_NONE, ENDPOINT_CHAT, ENDPOINT_ECHO, ENDPOINT_COUNT };
+#define EP_CHAT (1u << ENDPOINT_CHAT)
+
+enum kind_place { AT_GATEWAY, AT_BROKER };
+
+/*    enum          type            endpoints  place       counts */
+#define KIND_LIST(X)                                                                               \
+    X(CHAT_MESSAGE, "chat_message", EP_CHAT, AT_BROKER, true)                                      \
+    X(PING, "ping", EP_CHAT, AT_GATEWAY, false)                                                    \
+    X(HEARTBEAT, "heartbeat", EP_CHAT, AT_GATEWAY, false)
+
+enum client_kind {
+    KIND_INVALID = 0,
+#define KIND_ENUM(name, type, endpoints, place, counts) KIND_##name,
+    KIND_LIST(KIND_ENUM)
+#undef KIND_ENUM
+    KIND_COUNT
+};
+
+struct kind_info {
+    const char *type;
+    unsigned endpoints;
+    enum kind_place place;
+    bool counts;
+};
+
+const struct kind_info *kind_info(enum client_kind kind);   /* KIND_INVALID: type "invalid" */
+enum client_kind kind_find(struct bytes type);              /* KIND_INVALID when unknown */
+const char *endpoint_name(enum endpoint e);                 /* "chat" */

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* The frames a client receives, as JSON text, each exactly as PROTOCOL.md has it. All append to
+ * `out`; errors are those of struct buf. */
+#include <stdint.h>
+#include "common/buf.h"
+#include "common/bytes.h"
+#include "common/err.h"
+#include "proto/codes.h"
+
+struct chat_message {
+    int64_t id, channel_id;
+    int64_t author_id;
+    struct bytes author_username, author_avatar;
+    struct bytes content;
+    uint64_t timestamp_ms;
+    int64_t reply_to;               /* 0 = null */
+    uint64_t seq;
+    struct bytes client_id;         /* empty = not given */
+};
+NODISCARD int server_chat_message(const struct chat_message *m, struct buf *out);
+
+struct online_user {
+    int64_t user_id;
+    struct bytes username;
+    struct bytes status;
+};
+struct chat_established {
+    int64_t user_id, channel_id;
+    struct bytes username, channel;
+    uint64_t seq;
+    bool is_resumed;
+    const struct online_user *online;
+    size_t online_count;
+};
+NODISCARD int server_chat_established(const struct chat_established *e, struct buf *out);
+
+struct room_presence {
+    bool is_joined;                 /* user_joined, else user_left */
+    int64_t user_id, channel_id;
+    struct bytes username;
+    uint64_t timestamp_ms;
+};
+NODISCARD int server_room_presence(const struct room_presence *p, struct buf *out);
+
+/* {"type":"error","error","code"} and client_id unless it is empty; the rate-limit error never
+ * carries one. `sentence` NULL = the code's own. */
+NODISCARD int server_error(enum client_code code, const char *sentence, struct bytes client_id,
+                           struct buf *out);
+NODISCARD int server_pong(uint64_t timestamp_ms, struct buf *out);
+NODISCARD int server_heartbeat_ack(uint64_t timestamp_ms, struct buf *out);
