@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Work that needs no order among the messages of a channel: opening of sockets and HTTP API
+ * requests. Each runs on its own (database, Redis, worker thread) and ends in exactly one answer
+ * to its gateway. Glue. */
+#include "broker/broker_conf.h"
+#include "broker/egress.h"
+#include "broker/io/worker.h"
+#include "broker/store.h"
+#include "common/io/redis_link.h"
+#include "proto/envelope.h"
+
+#define REQUESTS_MAX 8192u      /* under way in one broker; more is SERVICE_UNAVAILABLE / 503 */
+
+struct requests_deps {
+    struct loop *loop;
+    struct store *store;
+    struct redis_link *redis;
+    struct worker *worker;
+    struct egress *egress;
+    const struct broker_conf *conf;
+};
+struct requests;
+struct requests *requests_new(const struct requests_deps *deps);
+void requests_free(struct requests *r);
+/* Start an UP_OPEN or UP_HTTP of `gateway`; everything needed is copied. Never fails: what cannot
+ * be started is answered so. */
+void requests_start(struct requests *r, struct bytes gateway, const struct up_envelope *env);
+/* The connection of a user has gone: its slot in the user's registry is given back. */
+void requests_connection_gone(struct requests *r, struct bytes gateway, uint64_t conn,
+                              int64_t user_id);
