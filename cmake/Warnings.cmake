@@ -1,11 +1,6 @@
 # SPDX-License-Identifier: MIT
 add_compile_options(-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wswitch-enum
-                    -Wmissing-prototypes -Wvla -Wstrict-prototypes -Wno-gnu-zero-variadic-macro-arguments)
-if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
-  add_compile_options(-Wno-c2x-extensions)
-  # __VA_OPT__ is in clang 14 but counted as an extension of C11.
-  add_compile_options(-Wno-variadic-macros -Wno-pedantic)
-endif()
+                    -Wmissing-prototypes -Wvla -Wstrict-prototypes)
 if(KIBRAY_WERROR)
   add_compile_options(-Werror)
 endif()

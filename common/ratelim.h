@@ -13,6 +13,7 @@ struct ratelim {
     uint32_t *times;    /* ring of accepted times, ms modulo 2^32 */
     uint32_t cap, head, count;
     uint32_t limit, window_ms;
+    uint32_t last_high; /* upper half of the newest time: years of silence are not mistaken */
 };
 
 /* limit 0 = unlimited. window_ms < 2^31. */

@@ -8,9 +8,11 @@
 #include "common/err.h"
 
 struct loop;
-struct loop *loop_new(void);                    /* NULL when the kernel refuses */
+/* NULL when the kernel refuses. SIGPIPE is ignored from then on: write() reports EPIPE. */
+struct loop *loop_new(void);
 void loop_free(struct loop *l);
-void loop_run(struct loop *l);                  /* until loop_stop() */
+/* Until loop_stop(), or until nothing is left to wait for. Turn-end tasks of the last turn run. */
+void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
 void *loop_native(struct loop *l);              /* struct ev_loop *, for library adapters */
 
