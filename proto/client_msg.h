@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "proto/kinds.h"
 #include "proto/limits.h"
+#include "proto/utf8.h"
 
 struct client_msg {
     enum client_kind kind;          /* KIND_INVALID for an unknown or missing type */
@@ -37,11 +38,3 @@ NODISCARD int client_msg_parse(struct bytes json, struct arena *arena, struct cl
 /* Is `json` nested no deeper than JSON_DEPTH_MAX arrays and objects? Counts brackets outside of
  * strings. 0 or ERR_DEPTH. */
 NODISCARD int json_check_depth(struct bytes json);
-
-/* Number of Unicode code points of valid UTF-8. */
-size_t utf8_count(struct bytes text);
-/* 0 or ERR_UTF8 (RFC 3629: no surrogates, no overlong forms, nothing above U+10FFFF). */
-NODISCARD int utf8_check(struct bytes text);
-/* Incremental form: start with state 0, feed pieces; ERR_UTF8 as soon as it is impossible; the
- * text is complete when *state is 0 after the last piece. */
-NODISCARD int utf8_feed(uint32_t *state, struct bytes piece);

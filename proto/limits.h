@@ -14,16 +14,20 @@
 #define CLIENT_ID_MAX_BYTES 256u        /* 64 characters of at most 4 bytes */
 #define CREDENTIAL_MAX_BYTES 4096u      /* a token or a cookie header's session id */
 #define HEADER_VALUE_MAX_BYTES 8192u    /* one HTTP header that travels to the broker */
+#define ADDRESS_MAX_BYTES 64u           /* text of an IPv6 address with its zone */
 #define GATEWAY_NAME_MAX 128u           /* "<name>.<16 hex digits>" */
 #define ATTACHMENTS_MAX 20u             /* of one message */
 #define JSON_DEPTH_MAX 32u              /* PROTOCOL.md §7 */
+#define MP_DEPTH_MAX 32u                /* nesting of a msgpack value that is stepped over */
 #define ID_MAX 9007199254740991LL       /* 2^53-1: exact in every JSON reader */
 
 #define HTTP_BODY_MAX_BYTES 65536u      /* PROTOCOL.md §1: 413 above */
-#define HTTP_PATH_MAX_BYTES 2048u
+#define HTTP_METHOD_MAX_BYTES 16u
+#define HTTP_PATH_MAX_BYTES 2048u       /* the query has the same bound */
 #define HTTP_REPLY_MAX_BYTES (1024u * 1024u)
 
 /* One message is at most 16 MiB by setting; an envelope adds its own fields. */
+#define MESSAGE_MAX_BYTES (16u * 1024u * 1024u)
 #define ENVELOPE_MAX_BYTES (17u * 1024u * 1024u)
 /* What a gateway puts in one stream entry before it starts the next one: large enough that the
  * cost of an entry vanishes, small enough that the broker's batches stay even. */

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+/* What a browser sent: JSON text -> typed fields. UTF-8 and depth are checked before jansson sees
+ * the text, everything after it here. Does not sanitise, does not know sessions or permissions.
+ * Called by gateway/inbound for every frame.
+ *
+ * NULs are let through the JSON reader (JSON_ALLOW_NUL) and refused afterwards, so that the error
+ * frame can still carry the client_id. */
+#include "proto/client_msg.h"
+
+#include <jansson.h>
+
+#define NUL_ESCAPE "\\u0000"
+
+int json_check_depth(struct bytes json)
+{
+    size_t depth = 0;
+    bool is_in_string = false;
+
+    for (size_t i = 0; i < json.len; i++) {
+        char c = json.ptr[i];
+        if (is_in_string) {
+            i += c == '\\'; /* whatever is escaped does not end the string */
+            is_in_string = c != '"';
+        } else if (c == '"') {
+            is_in_string = true;
+        } else if (c == '[' || c == '{') {
+            if (++depth > JSON_DEPTH_MAX) {
+                return ERR_DEPTH;
+            }
+        } else if ((c == ']' || c == '}') && depth > 0) {
+            depth--;
+        }
+    }
+    return 0;
+}
+
+/* Text -> tree. Gives a tree with ERR_RANGE, too, when a number is too large for the reader: then
+ * integers are there as reals, which is enough to find type and client_id. */
+static int load(struct bytes json, json_t **out_root)
+{
+    json_error_t why;
+    int err = ERR_SYNTAX;
+
+    json_t *root = json_loadb(json.ptr, json.len, JSON_ALLOW_NUL, &why);
+    if (root) {
+        err = 0;
+    } else if (json_error_code(&why) == json_error_numeric_overflow) {
+        err = ERR_RANGE;
+        root = json_loadb(json.ptr, json.len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &why);
+    } else if (json_error_code(&why) == json_error_out_of_memory) {
+        err = ERR_NOMEM;
+    }
+    *out_root = root;
+    return err;
+}
+
+static struct bytes string_of(const json_t *value)
+{
+    return bytes_of(json_string_value(value), json_string_length(value));
+}
+
+static bool has_nul(struct bytes text)
+{
+    return text.len && memchr(text.ptr, 0, text.len);
+}
+
+/* Is there a NUL in any string of the tree? (Its depth is bounded.) */
+static bool tree_has_nul(json_t *value)
+{
+    if (json_is_string(value)) {
+        return has_nul(string_of(value));
+    }
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        if (tree_has_nul(json_array_get(value, i))) {
+            return true;
+        }
+    }
+    for (void *at = json_object_iter(value); at; at = json_object_iter_next(value, at)) {
+        if (tree_has_nul(json_object_iter_value(at))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A field's value; NULL when it is absent or null. */
+static json_t *field(const json_t *frame, const char *name)
+{
+    json_t *value = json_object_get(frame, name);
+
+    return json_is_null(value) ? NULL : value;
+}
+
+/* Absent: *out_id stays. */
+static int read_id(const json_t *value, int64_t *out_id)
+{
+    if (!value) {
+        return 0;
+    }
+    if (!json_is_integer(value)) {
+        return ERR_TYPE;
+    }
+    json_int_t n = json_integer_value(value);
+    if (n < 1 || n > ID_MAX) {
+        return ERR_RANGE;
+    }
+    *out_id = n;
+    return 0;
+}
+
+static int read_kind(const json_t *frame, enum client_kind *out_kind)
+{
+    const json_t *type = field(frame, "type");
+    const json_t *action = field(frame, "action");
+
+    if (!type) {
+        bool is_heartbeat = json_is_string(action) && bytes_eq_str(string_of(action), "heartbeat");
+        *out_kind = is_heartbeat ? KIND_HEARTBEAT : KIND_INVALID;
+    } else if (!json_is_string(type)) {
+        return ERR_TYPE;
+    } else {
+        *out_kind = kind_find(string_of(type));
+    }
+    return *out_kind == KIND_INVALID ? ERR_NOT_FOUND : 0;
+}
+
+static int read_client_id(const json_t *frame, struct arena *arena, struct bytes *out_id)
+{
+    const json_t *value = field(frame, "client_id");
+
+    if (!value) {
+        return 0;
+    }
+    if (!json_is_string(value)) {
+        return ERR_TYPE;
+    }
+    struct bytes id = string_of(value);
+    if (has_nul(id)) {
+        return ERR_SYNTAX;
+    }
+    if (id.len == 0 || id.len > CLIENT_ID_MAX_BYTES || utf8_count(id) > CLIENT_ID_MAX_CHARS) {
+        return ERR_LIMIT;
+    }
+    return arena_dup(arena, id, out_id);
+}
+
+static int read_attachments(const json_t *frame, struct client_msg *msg)
+{
+    const json_t *list = field(frame, "attachments");
+
+    if (!list) {
+        return 0;
+    }
+    if (!json_is_array(list)) {
+        return ERR_TYPE;
+    }
+    size_t count = json_array_size(list);
+    if (count > ATTACHMENTS_MAX) {
+        return ERR_LIMIT;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const json_t *id = json_array_get(list, i);
+        int err = json_is_null(id) ? ERR_TYPE : read_id(id, &msg->attachments[i]);
+        if (err) {
+            return err;
+        }
+    }
+    msg->attachment_count = (uint32_t)count;
+    return 0;
+}
+
+/* `message`, which may be missing only when there are attachments. */
+static int read_text(const json_t *frame, struct arena *arena, struct client_msg *msg)
+{
+    const json_t *value = field(frame, "message");
+
+    if (!value) {
+        return msg->attachment_count ? 0 : ERR_MISSING;
+    }
+    if (!json_is_string(value)) {
+        return ERR_TYPE;
+    }
+    return arena_dup(arena, string_of(value), &msg->text);
+}
+
+static int read_chat_message(const json_t *frame, struct arena *arena, struct client_msg *msg)
+{
+    int err = read_id(field(frame, "channel_id"), &msg->channel_id);
+    if (!err) {
+        err = read_id(field(frame, "reply_to"), &msg->reply_to);
+    }
+    if (!err) {
+        err = read_attachments(frame, msg);
+    }
+    if (!err) {
+        err = read_text(frame, arena, msg);
+    }
+    return err;
+}
+
+/* Type and client_id come first, so that they are there when something else is wrong. */
+static int read_frame(json_t *frame, struct bytes json, struct arena *arena, struct client_msg *msg)
+{
+    if (!json_is_object(frame)) {
+        return ERR_SYNTAX;
+    }
+    int id_err = read_client_id(frame, arena, &msg->client_id);
+    int err = read_kind(frame, &msg->kind);
+
+    /* The escape is the only way to write a NUL; without it there is no need to look further. */
+    bool may_have_nul = memmem(json.ptr, json.len, NUL_ESCAPE, sizeof(NUL_ESCAPE) - 1);
+    if (may_have_nul && tree_has_nul(frame)) {
+        return ERR_SYNTAX;
+    }
+    if (id_err == ERR_NOMEM) {
+        return id_err;
+    }
+    if (err || msg->kind != KIND_CHAT_MESSAGE) {
+        return err; /* the other kinds have no fields, client_id is one of a chat_message */
+    }
+    return id_err ? id_err : read_chat_message(frame, arena, msg);
+}
+
+int client_msg_parse(struct bytes json, struct arena *arena, struct client_msg *out_msg)
+{
+    struct client_msg msg = {.kind = KIND_INVALID};
+    json_t *root = NULL;
+
+    int err = utf8_check(json);
+    if (!err) {
+        err = json_check_depth(json);
+    }
+    if (!err) {
+        err = load(json, &root);
+    }
+    if (root) {
+        int frame_err = read_frame(root, json, arena, &msg);
+        err = err ? err : frame_err;
+    }
+    json_decref(root);
+    if (err) {
+        msg = (struct client_msg){.kind = msg.kind, .client_id = msg.client_id};
+    }
+    *out_msg = msg;
+    return err;
+}

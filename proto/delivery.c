@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: MIT */
+/* Deliveries: struct <-> msgpack. Checks form and bounds, not meaning. Encoded by broker/egress,
+ * decoded by gateway/downlink.
+ *
+ *     section  [version, partition, entry_ms, entry_seq, [item, item…]]
+ *     item     [kind, conn, fields…]      "…" in the order of the struct
+ */
+#include "proto/delivery.h"
+
+#include "proto/envelope_parts.h"
+
+#define SECTION_FIELDS 5u
+#define ITEM_HEAD_FIELDS 2u /* kind, conn */
+
+/* Fields of each kind behind the head. */
+static const unsigned char KIND_FIELDS[] = {
+    [DOWN_GRANTED] = 2, [DOWN_REFUSED] = 2, [DOWN_JOINED] = 3, [DOWN_TOPIC] = 4,
+    [DOWN_REPLY] = 3,   [DOWN_ACK] = 2,     [DOWN_HTTP] = 4,   [DOWN_KICK] = 2,
+};
+#define DOWN_KIND_MAX DOWN_KICK
+
+/* --- parts ------------------------------------------------------------------------------- */
+
+static bool is_close_code(uint64_t n)
+{
+    switch ((enum close_code)n) {
+    case CLOSE_NONE:
+    case CLOSE_GOING_AWAY:
+    case CLOSE_PROTOCOL_ERROR:
+    case CLOSE_BAD_DATA:
+    case CLOSE_POLICY:
+    case CLOSE_TOO_BIG:
+    case CLOSE_INTERNAL:
+    case CLOSE_RESTART:
+    case CLOSE_TRY_LATER:
+    case CLOSE_AUTH:
+    case CLOSE_DENIED:
+    case CLOSE_NO_CHANNEL:
+    case CLOSE_IDLE:
+    case CLOSE_SLOW:
+    case CLOSE_FLOOD:
+        return true;
+    }
+    return false;
+}
+
+static enum close_code get_close_code(struct mp_read *r)
+{
+    uint64_t n = mp_u64(r, UINT16_MAX);
+
+    if (!is_close_code(n)) {
+        mp_fail(r, ERR_RANGE);
+    }
+    return (enum close_code)n;
+}
+
+static struct bytes get_topic(struct mp_read *r)
+{
+    return mp_text(r, TOPIC_MAX_BYTES);
+}
+
+static struct bytes get_json(struct mp_read *r)
+{
+    return mp_text(r, ENVELOPE_MAX_BYTES);
+}
+
+/* --- the kinds --------------------------------------------------------------------------- */
+
+static void put_granted(struct mp_write *w, const struct down_granted *granted)
+{
+    actor_put(w, &granted->actor);
+    mp_put_str(w, granted->topic);
+}
+
+static void get_granted(struct mp_read *r, struct down_granted *granted)
+{
+    granted->actor = actor_get(r);
+    granted->topic = get_topic(r);
+}
+
+static void put_refused(struct mp_write *w, const struct down_refused *refused)
+{
+    mp_put_u64(w, refused->code);
+    mp_put_u64(w, refused->close);
+}
+
+static void get_refused(struct mp_read *r, struct down_refused *refused)
+{
+    refused->code = (enum client_code)mp_i64(r, CODE_NONE + 1, CODE_COUNT - 1);
+    refused->close = get_close_code(r);
+}
+
+static void put_joined(struct mp_write *w, const struct down_joined *joined)
+{
+    mp_put_str(w, joined->topic);
+    mp_put_u64(w, joined->seq);
+    mp_put_str(w, joined->json);
+}
+
+static void get_joined(struct mp_read *r, struct down_joined *joined)
+{
+    joined->topic = get_topic(r);
+    joined->seq = mp_u64(r, ID_MAX);
+    joined->json = get_json(r);
+}
+
+static void put_topic(struct mp_write *w, const struct down_topic *topic)
+{
+    mp_put_str(w, topic->topic);
+    mp_put_u64(w, topic->seq);
+    mp_put_i64(w, topic->exclude_user);
+    mp_put_str(w, topic->json);
+}
+
+static void get_topic_frame(struct mp_read *r, struct down_topic *topic)
+{
+    topic->topic = get_topic(r);
+    topic->seq = mp_u64(r, ID_MAX);
+    topic->exclude_user = id_get(r, 0);
+    topic->json = get_json(r);
+}
+
+static void put_reply(struct mp_write *w, const struct down_reply *reply)
+{
+    mp_put_u64(w, reply->frame_no);
+    mp_put_u64(w, reply->received_us);
+    mp_put_str(w, reply->json);
+}
+
+static void get_reply(struct mp_read *r, struct down_reply *reply)
+{
+    reply->frame_no = mp_u64(r, UINT64_MAX);
+    reply->received_us = mp_u64(r, UINT64_MAX);
+    reply->json = get_json(r);
+}
+
+static void put_ack(struct mp_write *w, const struct down_ack *ack)
+{
+    mp_put_u64(w, ack->frame_no);
+    mp_put_u64(w, ack->received_us);
+}
+
+static void get_ack(struct mp_read *r, struct down_ack *ack)
+{
+    ack->frame_no = mp_u64(r, UINT64_MAX);
+    ack->received_us = mp_u64(r, UINT64_MAX);
+}
+
+static void put_http(struct mp_write *w, const struct down_http *http)
+{
+    mp_put_u64(w, http->status);
+    mp_put_bin(w, http->content_type);
+    mp_put_bin(w, http->headers);
+    mp_put_bin(w, http->body);
+}
+
+static void get_http(struct mp_read *r, struct down_http *http)
+{
+    http->status = (uint32_t)mp_i64(r, 100, 599);
+    http->content_type = mp_bytes(r, HEADER_VALUE_MAX_BYTES);
+    http->headers = mp_bytes(r, HEADER_VALUE_MAX_BYTES);
+    http->body = mp_bytes(r, HTTP_REPLY_MAX_BYTES);
+}
+
+static void put_kick(struct mp_write *w, const struct down_kick *kick)
+{
+    mp_put_i64(w, kick->user_id);
+    mp_put_u64(w, kick->close);
+}
+
+static void get_kick(struct mp_read *r, struct down_kick *kick)
+{
+    kick->user_id = id_get(r, 1);
+    kick->close = get_close_code(r);
+}
+
+/* --- items ------------------------------------------------------------------------------- */
+
+static void put_fields(struct mp_write *w, const struct down_item *item)
+{
+    switch (item->kind) {
+    case DOWN_GRANTED:
+        put_granted(w, &item->granted);
+        break;
+    case DOWN_REFUSED:
+        put_refused(w, &item->refused);
+        break;
+    case DOWN_JOINED:
+        put_joined(w, &item->joined);
+        break;
+    case DOWN_TOPIC:
+        put_topic(w, &item->topic);
+        break;
+    case DOWN_REPLY:
+        put_reply(w, &item->reply);
+        break;
+    case DOWN_ACK:
+        put_ack(w, &item->ack);
+        break;
+    case DOWN_HTTP:
+        put_http(w, &item->http);
+        break;
+    case DOWN_KICK:
+        put_kick(w, &item->kick);
+        break;
+    }
+}
+
+static void get_fields(struct mp_read *r, struct down_item *item)
+{
+    switch (item->kind) {
+    case DOWN_GRANTED:
+        get_granted(r, &item->granted);
+        break;
+    case DOWN_REFUSED:
+        get_refused(r, &item->refused);
+        break;
+    case DOWN_JOINED:
+        get_joined(r, &item->joined);
+        break;
+    case DOWN_TOPIC:
+        get_topic_frame(r, &item->topic);
+        break;
+    case DOWN_REPLY:
+        get_reply(r, &item->reply);
+        break;
+    case DOWN_ACK:
+        get_ack(r, &item->ack);
+        break;
+    case DOWN_HTTP:
+        get_http(r, &item->http);
+        break;
+    case DOWN_KICK:
+        get_kick(r, &item->kick);
+        break;
+    }
+}
+
+int down_item_encode(const struct down_item *item, struct buf *out)
+{
+    size_t start = out->len;
+    struct mp_write w;
+
+    mp_write_init(&w, out);
+    mp_put_array(&w, ITEM_HEAD_FIELDS + KIND_FIELDS[item->kind]);
+    mp_put_u64(&w, item->kind);
+    mp_put_u64(&w, item->conn);
+    put_fields(&w, item);
+    return encode_finish(&w, start);
+}
+
+/* A frame for a topic and a kick are for many connections, all else is for one. */
+static bool is_conn_legal(const struct down_item *item)
+{
+    bool is_for_one = item->kind != DOWN_TOPIC && item->kind != DOWN_KICK;
+
+    return is_for_one == (item->conn != 0);
+}
+
+int down_item_decode(struct mp_read *r, struct down_item *out)
+{
+    struct down_item item = {0};
+
+    uint32_t count = mp_array(r, UINT32_MAX);
+    item.kind = (enum down_kind)mp_i64(r, DOWN_GRANTED, DOWN_KIND_MAX);
+    if (!r->err && count != ITEM_HEAD_FIELDS + KIND_FIELDS[item.kind]) {
+        mp_fail(r, ERR_TYPE);
+    }
+    item.conn = mp_u64(r, UINT64_MAX);
+    if (!r->err && !is_conn_legal(&item)) {
+        mp_fail(r, ERR_RANGE);
+    }
+    if (!r->err) {
+        get_fields(r, &item);
+    }
+    if (!r->err) {
+        *out = item;
+    }
+    return r->err;
+}
+
+/* --- sections ---------------------------------------------------------------------------- */
+
+int down_section_encode(const struct down_section *s, struct buf *out)
+{
+    size_t start = out->len;
+    struct mp_write w;
+
+    mp_write_init(&w, out);
+    mp_put_array(&w, SECTION_FIELDS);
+    mp_put_u64(&w, PROTO_VERSION);
+    mp_put_u64(&w, s->partition);
+    mp_put_u64(&w, s->origin.ms);
+    mp_put_u64(&w, s->origin.seq);
+    mp_put_array(&w, s->item_count);
+    return encode_finish(&w, start);
+}
+
+int down_section_decode(struct mp_read *r, struct down_section *out)
+{
+    struct down_section s;
+
+    uint32_t count = versioned_array_get(r);
+    if (count != SECTION_FIELDS) {
+        mp_fail(r, ERR_TYPE);
+    }
+    s.partition = (uint32_t)mp_u64(r, PARTITIONS_MAX - 1);
+    s.origin.ms = mp_u64(r, UINT64_MAX);
+    s.origin.seq = mp_u64(r, UINT64_MAX);
+    s.item_count = mp_array(r, SECTION_ITEMS_MAX);
+    if (!r->err) {
+        *out = s;
+    }
+    return r->err;
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* The frames a client receives. One function a frame, keys in the order of PROTOCOL.md. Called by
+ * the broker for what it answers and fans out, and by the gateway for what it answers itself. */
+#include "proto/server_msg.h"
+
+#include "proto/json_out.h"
+
+/* A frame begins: {"type":"<type>" */
+static struct json_out begin(const char *type, struct buf *out)
+{
+    struct json_out j;
+
+    json_out_init(&j, out);
+    json_begin_object(&j);
+    json_kstr(&j, "type", bytes_str(type));
+    return j;
+}
+
+/* A frame ends. On an error nothing of it stays in the buffer. */
+static int finish(struct json_out *j, size_t start)
+{
+    json_end_object(j);
+    if (j->err) {
+        j->out->len = start;
+    }
+    return j->err;
+}
+
+static void put_author(struct json_out *j, const struct chat_message *m)
+{
+    json_key(j, "author");
+    json_begin_object(j);
+    json_ki64(j, "id", m->author_id);
+    json_kstr(j, "username", m->author_username);
+    json_kstr(j, "avatar", m->author_avatar);
+    json_end_object(j);
+}
+
+static void put_message(struct json_out *j, const struct chat_message *m)
+{
+    json_key(j, "message");
+    json_begin_object(j);
+    json_ki64(j, "id", m->id);
+    json_kstr(j, "content", m->content);
+    put_author(j, m);
+    json_ktime(j, "timestamp", m->timestamp_ms);
+    json_ki64(j, "channel_id", m->channel_id);
+    json_key(j, "reply_to");
+    if (m->reply_to) {
+        json_i64(j, m->reply_to);
+    } else {
+        json_null(j);
+    }
+    json_key(j, "attachments");
+    json_begin_array(j);
+    json_end_array(j);
+    json_end_object(j);
+}
+
+static void put_client_id(struct json_out *j, struct bytes client_id)
+{
+    if (client_id.len) {
+        json_kstr(j, "client_id", client_id);
+    }
+}
+
+int server_chat_message(const struct chat_message *m, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin("chat_message", out);
+
+    put_message(&j, m);
+    json_ki64(&j, "seq", (int64_t)m->seq);
+    put_client_id(&j, m->client_id);
+    return finish(&j, start);
+}
+
+static void put_online_users(struct json_out *j, const struct online_user *users, size_t count)
+{
+    json_key(j, "online_users");
+    json_begin_array(j);
+    for (size_t i = 0; i < count; i++) {
+        json_begin_object(j);
+        json_ki64(j, "user_id", users[i].user_id);
+        json_kstr(j, "username", users[i].username);
+        json_kstr(j, "status", users[i].status);
+        json_end_object(j);
+    }
+    json_end_array(j);
+}
+
+int server_chat_established(const struct chat_established *e, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin("connection_established", out);
+
+    json_kstr(&j, "endpoint", BYTES_LIT("chat"));
+    json_ki64(&j, "user_id", e->user_id);
+    json_kstr(&j, "username", e->username);
+    json_ki64(&j, "channel_id", e->channel_id);
+    json_kstr(&j, "channel", e->channel);
+    json_ki64(&j, "seq", (int64_t)e->seq);
+    json_kbool(&j, "resumed", e->is_resumed);
+    put_online_users(&j, e->online, e->online_count);
+    return finish(&j, start);
+}
+
+int server_room_presence(const struct room_presence *p, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin(p->is_joined ? "user_joined" : "user_left", out);
+
+    json_ki64(&j, "user_id", p->user_id);
+    json_kstr(&j, "username", p->username);
+    json_ki64(&j, "channel_id", p->channel_id);
+    json_ktime(&j, "timestamp", p->timestamp_ms);
+    return finish(&j, start);
+}
+
+int server_error(enum client_code code, const char *sentence, struct bytes client_id,
+                 struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin("error", out);
+
+    json_kstr(&j, "error", bytes_str(sentence ? sentence : code_sentence(code)));
+    json_kstr(&j, "code", bytes_str(code_name(code)));
+    if (code != CODE_RATE_LIMIT_EXCEEDED) { /* documented without anything more */
+        put_client_id(&j, client_id);
+    }
+    return finish(&j, start);
+}
+
+/* {"type","timestamp"} */
+static int put_timed(const char *type, uint64_t timestamp_ms, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin(type, out);
+
+    json_ktime(&j, "timestamp", timestamp_ms);
+    return finish(&j, start);
+}
+
+int server_pong(uint64_t timestamp_ms, struct buf *out)
+{
+    return put_timed("pong", timestamp_ms, out);
+}
+
+int server_heartbeat_ack(uint64_t timestamp_ms, struct buf *out)
+{
+    return put_timed("heartbeat_ack", timestamp_ms, out);
+}
