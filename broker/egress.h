@@ -6,22 +6,27 @@
 #include <stdint.h>
 #include "common/bytes.h"
 #include "common/err.h"
+#include "common/io/loop.h"
 #include "common/io/redis_link.h"
 #include "proto/delivery.h"
 
-#define EGRESS_GATEWAY_MAX_BYTES (64u * 1024u * 1024u) /* waiting for one gateway; more is dropped
-                                                          and the gateway finds the hole by seq */
-#define EGRESS_STREAM_MAXLEN 65536u     /* XADD MAXLEN ~: a gateway reads and trims, a dead one
+#define EGRESS_GATEWAY_MAX_BYTES (64u * 1024u * 1024u) /* waiting for one gateway; more means that
+                                                          Redis stands still: refused */
+#define EGRESS_STREAM_MAXLEN "65536"    /* XADD MAXLEN ~: a gateway reads and trims, a dead one
                                            cannot fill Redis */
+#define EGRESS_GATEWAYS_MAX 4096u       /* streams with something under way */
+
 struct egress;
 struct egress *egress_new(struct loop *loop, struct redis_link *link, const char *prefix);
-void egress_free(struct egress *e);
+void egress_free(struct egress *e);     /* waiting deliveries end with ERR_UNAVAILABLE */
 
-/* Append a section to a gateway's stream. `done` (may be NULL) is called when Redis has it, or
- * with an error when it was given up. Encoded before return. */
+/* Append `section_count` encoded sections to a gateway's stream. `done` (may be NULL) is called
+ * later: 0 when Redis has them, ERR_UNAVAILABLE when they may be lost. Bytes are copied.
+ * Errors: ERR_UNAVAILABLE, ERR_FULL, ERR_NOMEM; then done is not called. */
 typedef void egress_done_fn(void *arg, int err);
-NODISCARD int egress_section(struct egress *e, struct bytes gateway,
-                             const struct down_section *section, struct bytes items,
-                             egress_done_fn *done, void *arg);
-/* One item outside any order (answer to OPEN or HTTP). */
+NODISCARD int egress_sections(struct egress *e, struct bytes gateway, struct bytes sections,
+                              uint32_t section_count, egress_done_fn *done, void *arg);
+/* One item outside any order (answer to OPEN or HTTP). Errors as above. */
 NODISCARD int egress_item(struct egress *e, struct bytes gateway, const struct down_item *item);
+/* Redis has gone: everything that waits ends with ERR_UNAVAILABLE. */
+void egress_link_down(struct egress *e);

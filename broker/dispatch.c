@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* Chooses the handler by the kind of envelope and of client message, and has the answers that
+ * several handlers give. Called by the pipeline for each envelope in order. */
+#include "broker/dispatch.h"
+
+void reply_json(struct world *w, const struct work *work, struct bytes json)
+{
+    struct down_item item = {.kind = DOWN_REPLY, .conn = work->env.conn};
+    item.reply.frame_no = work->env.frame.frame_no;
+    item.reply.received_us = work->env.frame.received_us;
+    item.reply.json = json;
+    effects_item(w->fx, work->gateway, &item);
+}
+
+void reply_error(struct world *w, const struct work *work, enum client_code code,
+                 const char *sentence)
+{
+    buf_reset(w->scratch);
+    if (server_error(code, sentence, work->env.frame.msg.client_id, w->scratch)) {
+        w->fx->err = ERR_NOMEM;
+        return;
+    }
+    reply_json(w, work, buf_bytes(w->scratch));
+}
+
+void reply_ack(struct world *w, const struct work *work)
+{
+    struct down_item item = {.kind = DOWN_ACK, .conn = work->env.conn};
+    item.ack.frame_no = work->env.frame.frame_no;
+    item.ack.received_us = work->env.frame.received_us;
+    effects_item(w->fx, work->gateway, &item);
+}
+
+void announce_presence(struct world *w, struct room *room, bool is_joined, int64_t user_id,
+                       struct bytes username)
+{
+    struct room_presence presence = {.is_joined = is_joined,
+                                     .user_id = user_id,
+                                     .channel_id = room->channel_id,
+                                     .username = username,
+                                     .timestamp_ms = w->now_ms};
+    struct down_item item = {.kind = DOWN_TOPIC};
+
+    if (room_user_count(room) > w->room_presence_limit) {
+        return;
+    }
+    buf_reset(w->scratch);
+    if (server_room_presence(&presence, w->scratch)) {
+        w->fx->err = ERR_NOMEM;
+        return;
+    }
+    item.topic.topic = room_topic(room);
+    item.topic.exclude_user = user_id;
+    item.topic.json = buf_bytes(w->scratch);
+    effects_publish(w->fx, room, &item);
+}
+
+struct chat_message message_of_row(const struct message_row *row)
+{
+    return (struct chat_message){.id = row->id,
+                                 .channel_id = row->channel_id,
+                                 .author_id = row->author_id,
+                                 .author_username = row->author_username,
+                                 .author_avatar = row->author_avatar,
+                                 .content = row->content,
+                                 .timestamp_ms = row->timestamp_ms,
+                                 .reply_to = row->reply_to,
+                                 .seq = row->seq,
+                                 .client_id = row->client_id};
+}
+
+void publish_message(struct world *w, const struct room *room, uint64_t seq, struct bytes frame)
+{
+    struct down_item item = {.kind = DOWN_TOPIC};
+    item.topic.topic = room_topic(room);
+    item.topic.seq = seq;
+    item.topic.json = frame;
+    effects_publish(w->fx, room, &item);
+}
+
+static void handle_frame(struct world *w, struct work *work)
+{
+    if (work->is_stored) {
+        reply_ack(w, work);
+        return;
+    }
+    if (work->is_stale) {
+        reply_error(w, work, CODE_SERVICE_UNAVAILABLE, NULL);
+        return;
+    }
+    if (work->room->is_missing) {
+        reply_error(w, work, CODE_CHANNEL_NOT_FOUND, NULL);
+        return;
+    }
+    switch (work->env.frame.msg.kind) {
+    case KIND_CHAT_MESSAGE:
+        handle_chat_message(w, work);
+        return;
+    case KIND_PING:
+    case KIND_HEARTBEAT:
+    case KIND_INVALID:
+    case KIND_COUNT:
+        break;
+    }
+    reply_error(w, work, CODE_INVALID_MESSAGE, NULL);
+}
+
+void dispatch(struct world *w, struct work *work)
+{
+    switch (work->env.kind) {
+    case UP_JOIN:
+        handle_join(w, work);
+        return;
+    case UP_LEAVE:
+        handle_leave(w, work);
+        return;
+    case UP_FRAME:
+        handle_frame(w, work);
+        return;
+    case UP_OPEN:
+    case UP_HTTP:
+        return; /* not ordered: requests.c has them */
+    }
+}

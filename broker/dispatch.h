@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* From an envelope to its handler, and the world a handler may see. Handlers are pure: they read
+ * the world, change the room's index and add to the effects; no clock, no database, no Redis. */
+#include <stdbool.h>
+#include <stdint.h>
+#include "broker/effects.h"
+#include "broker/recent.h"
+#include "broker/rooms.h"
+#include "broker/sanitize.h"
+#include "proto/codes.h"
+#include "proto/envelope.h"
+#include "proto/server_msg.h"
+
+enum channel_access { ACCESS_UNKNOWN, ACCESS_NO_CHANNEL, ACCESS_DENIED, ACCESS_ALLOWED };
+
+/* What a handler may know and use. */
+struct world {
+    uint64_t now_ms;                    /* wall clock */
+    enum sanitize_mode sanitize_mode;
+    uint32_t message_max_chars, room_presence_limit;
+    struct recent *recent;
+    const int64_t *ids;                 /* fresh message ids */
+    size_t id_count;                    /* taken from the front */
+    struct buf *scratch;                /* for the text of one frame */
+    struct effects *fx;
+};
+
+/* One envelope with what was looked up for it. */
+struct work {
+    struct origin origin;
+    struct bytes gateway;
+    struct up_envelope env;
+    struct room *room;                  /* JOIN, LEAVE, FRAME: loaded, or marked is_missing */
+    bool is_stale;                      /* too old: its sender was told that nothing was stored */
+    bool is_replay;                     /* at or below the committed position: must store nothing */
+    bool is_stored;                     /* replay: its row is there and was delivered again */
+    bool reply_to_exists;               /* if msg.reply_to is given */
+    enum channel_access other_channel;  /* if msg.channel_id is not the room's */
+};
+
+/* Handle a JOIN, LEAVE or FRAME. */
+void dispatch(struct world *w, struct work *work);
+
+void handle_join(struct world *w, struct work *work);
+void handle_leave(struct world *w, struct work *work);
+void handle_chat_message(struct world *w, struct work *work);
+
+/* An answer to a frame's sender alone. */
+void reply_error(struct world *w, const struct work *work, enum client_code code,
+                 const char *sentence);
+void reply_json(struct world *w, const struct work *work, struct bytes json);
+void reply_ack(struct world *w, const struct work *work);
+/* user_joined / user_left to the others in the room, unless it is too large for that. */
+void announce_presence(struct world *w, struct room *room, bool is_joined, int64_t user_id,
+                       struct bytes username);
+/* The frame's view of a row. */
+struct chat_message message_of_row(const struct message_row *row);
+/* A stored message shown (again) to the room. `frame` is its JSON. */
+void publish_message(struct world *w, const struct room *room, uint64_t seq, struct bytes frame);

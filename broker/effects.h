@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What a batch does to the world, gathered while its envelopes are handled: rows to store, seqs
+ * and positions to move, and one run of sections per gateway. Nothing happens until the pipeline
+ * commits and delivers it. Pure. */
+#include <stdint.h>
+#include <uthash.h>
+#include "broker/rooms.h"
+#include "broker/store.h"
+#include "common/arena.h"
+#include "common/buf.h"
+#include "proto/delivery.h"
+
+#define EFFECTS_GATEWAY_MAX_BYTES (32u * 1024u * 1024u) /* of one batch for one gateway */
+
+struct effects_gateway {
+    UT_hash_handle hh;
+    struct bytes name;              /* in the arena */
+    struct buf sections;            /* finished sections */
+    uint32_t section_count;
+    struct buf items;               /* of the section that is open */
+    uint32_t item_count;
+};
+
+struct effects {
+    struct arena *arena;
+    struct effects_gateway *gateways;
+    struct message_row *messages;
+    size_t message_count, message_cap;
+    struct seq_move *seqs;
+    size_t seq_count, seq_cap;
+    struct down_section open;       /* partition and origin of the section that is open */
+    struct buf scratch;
+    int err;                        /* sticky: ERR_NOMEM, ERR_FULL */
+};
+
+void effects_init(struct effects *fx, struct arena *arena);
+void effects_done(struct effects *fx);
+/* What follows comes from this entry; entry 0-0: from none. */
+void effects_begin(struct effects *fx, uint32_t partition, struct entry_id entry);
+void effects_end(struct effects *fx);       /* closes the last section */
+/* An item for one gateway. */
+void effects_item(struct effects *fx, struct bytes gateway, const struct down_item *item);
+/* An item for every gateway that has connections in the room. */
+void effects_publish(struct effects *fx, const struct room *room, const struct down_item *item);
+/* Store a message; the channel's seq moves from row->seq - 1 to row->seq. Strings must live in
+ * the arena or longer. */
+void effects_store(struct effects *fx, const struct message_row *row);
