@@ -12,6 +12,8 @@
 #include "common/io/loop.h"
 
 #define REDIS_LINK_PENDING_MAX 65536u   /* commands under way; more is ERR_BUSY */
+#define REDIS_LINK_OUT_MAX (32u << 20)  /* bytes not yet sent; more is ERR_BUSY */
+#define REDIS_LINK_REPLY_MAX (64u << 20) /* bytes of one reply; more breaks the connection */
 
 struct redis_link;
 struct redis_value;     /* one reply; borrowed for the duration of the callback */
@@ -28,7 +30,8 @@ const struct redis_value *redis_value_at(const struct redis_value *v, size_t i);
 typedef void redis_reply_fn(void *arg, int err, const struct redis_value *v);
 
 struct redis_link_conf {
-    const char *url;            /* redis://[:password@]host[:port][/db] or unix:///path[?db=n] */
+    const char *url;            /* redis://[[user]:password@]host[:port][/db] or
+                                   unix:///path[?db=n]; see common/redis_url.h */
     const char *name;           /* CLIENT SETNAME and logs: "gateway-1/read" */
     uint32_t timeout_ms;        /* no answer to the oldest command for so long = broken; 0 = never.
                                    A link for blocking reads gives more than its BLOCK time. */
@@ -44,9 +47,11 @@ struct redis_link_events {
 /* Keeps conf->name and url copies. NULL: no memory or a malformed url. Connects by itself. */
 struct redis_link *redis_link_new(struct loop *loop, const struct redis_link_conf *conf,
                                   const struct redis_link_events *events, void *arg);
-void redis_link_free(struct redis_link *l);     /* completes pending with ERR_UNAVAILABLE first */
+/* Completes pending with ERR_UNAVAILABLE first; then no callback follows. Legal in the link's own
+ * callbacks. NULL is fine. */
+void redis_link_free(struct redis_link *l);
 bool redis_link_is_up(const struct redis_link *l);
-/* argv is borrowed. fn NULL = the answer does not matter (errors are counted and logged).
+/* argv is borrowed. Not for SUBSCRIBE and MONITOR, whose answers never end. fn NULL = the answer does not matter (errors are counted and logged).
  * Errors: ERR_UNAVAILABLE, ERR_BUSY, ERR_NOMEM. */
 NODISCARD int redis_link_command(struct redis_link *l, const struct bytes *argv, size_t argc,
                                  redis_reply_fn *fn, void *arg);
