@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* The broker's settings: one table, and the checks that no single row can make. Does not read the
+ * environment or a file by itself and does not connect anywhere. Called by main at start-up. */
+#include "broker/broker_conf.h"
+
+#include "broker/sanitize.h"
+#include "common/log.h"
+#include "proto/limits.h"
+#include "proto/stream_keys.h"
+
+#define AT(member) offsetof(struct broker_conf, member)
+
+/* RFC 7518 §3.2: an HS256 key has at least the 256 bits of its hash. */
+#define HS256_KEY_MIN_BYTES 32u
+#define YEAR_S (366u * 86400u)
+
+enum { JWT_HS256, JWT_RS256 }; /* in the order of the choices of JWT_ALGORITHM */
+
+_Static_assert(LOG_DEBUG == 0 && LOG_INFO == 1 && LOG_WARN == 2 && LOG_ERROR == 3,
+               "the order of the choices of LOG_LEVEL");
+_Static_assert(SANITIZE_PATTERNS == 0 && SANITIZE_MARKUP == 1 && SANITIZE_ESCAPE == 2,
+               "the order of the choices of SANITIZE_MODE");
+
+const struct conf_row broker_conf_rows[] = {
+    {.name = "broker-name",
+     .env = "BROKER_NAME",
+     .type = CONF_STR,
+     .offset = AT(name),
+     .unit = "",
+     .def = "",
+     .help = "Name of this process in Redis and in logs; empty means the host name."},
+    {.name = "redis-url",
+     .env = "REDIS_URL",
+     .type = CONF_STR,
+     .offset = AT(redis_url),
+     .unit = "",
+     .def = "redis://127.0.0.1:6379/0",
+     .is_secret = true,
+     .help = "Redis: redis://[:password@]host[:port][/db] or unix:///path[?db=n]."},
+    {.name = "redis-prefix",
+     .env = "REDIS_PREFIX",
+     .type = CONF_STR,
+     .offset = AT(redis_prefix),
+     .unit = "",
+     .def = "kb:",
+     .help = "Put before every key in Redis; the same for all processes of one system."},
+    {.name = "database-url",
+     .env = "DATABASE_URL",
+     .type = CONF_STR,
+     .offset = AT(database_url),
+     .unit = "",
+     .def = "",
+     .is_secret = true,
+     .help = "PostgreSQL: postgresql://user:password@host:port/name."},
+    {.name = "partitions",
+     .env = "PARTITIONS",
+     .type = CONF_U32,
+     .offset = AT(partitions),
+     .unit = "",
+     .def = "16",
+     .min = 1,
+     .max = PARTITIONS_MAX,
+     .help = "Input streams that the brokers share; the same for all processes of one system."},
+    {.name = "broker-lease-ms",
+     .env = "BROKER_LEASE_MS",
+     .type = CONF_U32,
+     .offset = AT(lease_ms),
+     .unit = "ms",
+     .def = "3000",
+     .min = 500,
+     .max = 60000,
+     .help = "How long a broker that has gone keeps its partitions before another takes them."},
+    {.name = "metrics-address",
+     .env = "METRICS_ADDRESS",
+     .type = CONF_STR,
+     .offset = AT(metrics_address),
+     .unit = "",
+     .def = "127.0.0.1",
+     .help = "Address of the metrics and health port."},
+    {.name = "metrics-port",
+     .env = "METRICS_PORT",
+     .type = CONF_U32,
+     .offset = AT(metrics_port),
+     .unit = "",
+     .def = "0",
+     .max = 65535,
+     .help = "Port of /metrics, /healthz and /readyz; 0 is off."},
+    {.name = "log-level",
+     .env = "LOG_LEVEL",
+     .type = CONF_ENUM,
+     .offset = AT(log_level),
+     .unit = "",
+     .def = "info",
+     .choices = "debug|info|warn|error",
+     .help = "The least important lines that are written."},
+    {.name = "secret-key",
+     .env = "SECRET_KEY",
+     .type = CONF_STR,
+     .offset = AT(secret_key),
+     .unit = "",
+     .def = "",
+     .is_secret = true,
+     .help = "Django's SECRET_KEY: signs HS256 tokens and sessions; 32 bytes or more for HS256."},
+    {.name = "jwt-algorithm",
+     .env = "JWT_ALGORITHM",
+     .type = CONF_ENUM,
+     .offset = AT(jwt_algorithm),
+     .unit = "",
+     .def = "HS256",
+     .choices = "HS256|RS256",
+     .help = "How tokens are signed; a token never chooses for itself."},
+    {.name = "jwt-private-key-file",
+     .env = "JWT_PRIVATE_KEY_FILE",
+     .type = CONF_STR,
+     .offset = AT(jwt_private_key_file),
+     .unit = "",
+     .def = "",
+     .help = "RS256: the PEM file of the private key that signs."},
+    {.name = "jwt-public-key-file",
+     .env = "JWT_PUBLIC_KEY_FILE",
+     .type = CONF_STR,
+     .offset = AT(jwt_public_key_file),
+     .unit = "",
+     .def = "",
+     .help = "RS256: the PEM file of the public key that verifies."},
+    {.name = "access-token-lifetime",
+     .env = "ACCESS_TOKEN_LIFETIME",
+     .type = CONF_U32,
+     .offset = AT(access_token_s),
+     .unit = "s",
+     .def = "3600",
+     .min = 1,
+     .max = YEAR_S,
+     .help = "How long an access token is valid."},
+    {.name = "refresh-token-lifetime",
+     .env = "REFRESH_TOKEN_LIFETIME",
+     .type = CONF_U32,
+     .offset = AT(refresh_token_s),
+     .unit = "s",
+     .def = "86400",
+     .min = 1,
+     .max = YEAR_S,
+     .help = "How long a refresh token is valid."},
+    {.name = "login-failures-per-minute",
+     .env = "LOGIN_FAILURES_PER_MINUTE",
+     .type = CONF_U32,
+     .offset = AT(login_failures_per_minute),
+     .unit = "",
+     .def = "10",
+     .max = 100000,
+     .help = "Wrong passwords of one user from one address before 429 answers them; 0 is no limit. "
+             "A right password is never refused."},
+    {.name = "sanitize-mode",
+     .env = "SANITIZE_MODE",
+     .type = CONF_ENUM,
+     .offset = AT(sanitize_mode),
+     .unit = "",
+     .def = "markup",
+     .choices = "patterns|markup|escape",
+     .help = "What is done to texts: remove the patterns; also break up markup; also escape it."},
+    {.name = "message-max-chars",
+     .env = "MESSAGE_MAX_CHARS",
+     .type = CONF_U32,
+     .offset = AT(message_max_chars),
+     .unit = "code points",
+     .def = "10000",
+     .min = 1,
+     .max = 1000000,
+     .help = "Longest text of a chat message, after sanitising."},
+    {.name = "connections-per-user",
+     .env = "CONNECTIONS_PER_USER",
+     .type = CONF_U32,
+     .offset = AT(connections_per_user),
+     .unit = "",
+     .def = "50",
+     .max = 10000,
+     .help = "Sockets one user may have on all gateways together; 0 is no limit."},
+    {.name = "room-presence-limit",
+     .env = "ROOM_PRESENCE_LIMIT",
+     .type = CONF_U32,
+     .offset = AT(room_presence_limit),
+     .unit = "",
+     .def = "200",
+     .max = 100000,
+     .help = "People in a room above which comings and goings are no longer announced."},
+    {.name = "channel-auto-create",
+     .env = "CHANNEL_AUTO_CREATE",
+     .type = CONF_BOOL,
+     .offset = AT(channel_auto_create),
+     .unit = "",
+     .def = "0",
+     .help = "Opening a room that does not exist makes it, as a public channel."},
+};
+const size_t broker_conf_row_count = sizeof(broker_conf_rows) / sizeof(broker_conf_rows[0]);
+
+static int tell(struct buf *problem, int err, const char *sentence)
+{
+    int failed;
+
+    if (!problem) {
+        return err;
+    }
+    buf_reset(problem);
+    failed = buf_append(problem, bytes_str(sentence));
+    /* The error itself matters more than a sentence that found no room. */
+    return failed == ERR_NOMEM ? ERR_NOMEM : err;
+}
+
+static struct bytes text_of(const char *setting)
+{
+    return setting ? bytes_str(setting) : BYTES_LIT("");
+}
+
+static bool has_scheme(struct bytes url, const char *scheme)
+{
+    struct bytes prefix = bytes_str(scheme);
+
+    return url.len > prefix.len && bytes_has_prefix(url, prefix);
+}
+
+/* Names and prefixes become parts of keys: printable ASCII, and no braces, which would move a key
+ * to another slot of a cluster. */
+static bool is_key_part(struct bytes text, size_t max_len)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if (c <= ' ' || c > '~' || c == '{' || c == '}') {
+            return false;
+        }
+    }
+    return text.len <= max_len;
+}
+
+static int check_secrets(const struct broker_conf *c, struct buf *problem)
+{
+    struct bytes secret = text_of(c->secret_key);
+
+    if (secret.len == 0) {
+        return tell(problem, ERR_MISSING, "SECRET_KEY is not set.");
+    }
+    if (c->jwt_algorithm == JWT_HS256 && secret.len < HS256_KEY_MIN_BYTES) {
+        return tell(problem, ERR_RANGE, "SECRET_KEY is shorter than the 32 bytes HS256 needs.");
+    }
+    if (c->jwt_algorithm != JWT_RS256) {
+        return 0;
+    }
+    if (text_of(c->jwt_private_key_file).len == 0) {
+        return tell(problem, ERR_MISSING, "JWT_ALGORITHM RS256 needs JWT_PRIVATE_KEY_FILE.");
+    }
+    if (text_of(c->jwt_public_key_file).len == 0) {
+        return tell(problem, ERR_MISSING, "JWT_ALGORITHM RS256 needs JWT_PUBLIC_KEY_FILE.");
+    }
+    return 0;
+}
+
+int broker_conf_check(const struct broker_conf *c, struct buf *out_problem)
+{
+    struct bytes redis = text_of(c->redis_url);
+    struct bytes database = text_of(c->database_url);
+
+    if (!has_scheme(redis, "redis://") && !has_scheme(redis, "unix://")) {
+        return tell(out_problem, ERR_SYNTAX,
+                    "REDIS_URL begins with neither redis:// nor unix://, or ends there.");
+    }
+    if (database.len == 0) {
+        return tell(out_problem, ERR_MISSING, "DATABASE_URL is not set.");
+    }
+    /* libpq also takes "host=… dbname=…". */
+    if (!has_scheme(database, "postgresql://") && !has_scheme(database, "postgres://") &&
+        !memchr(database.ptr, '=', database.len)) {
+        return tell(out_problem, ERR_SYNTAX,
+                    "DATABASE_URL is neither a postgresql:// URL nor key=value pairs.");
+    }
+    if (!is_key_part(text_of(c->redis_prefix), REDIS_PREFIX_MAX)) {
+        return tell(out_problem, ERR_SYNTAX,
+                    "REDIS_PREFIX is longer than 32 bytes or has blanks, braces or non-ASCII.");
+    }
+    if (!is_key_part(text_of(c->name), GATEWAY_NAME_MAX)) {
+        return tell(out_problem, ERR_SYNTAX,
+                    "BROKER_NAME is longer than 128 bytes or has blanks, braces or non-ASCII.");
+    }
+    return check_secrets(c, out_problem);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* The HTTP API as texts: which route a request means, what its body says, what an answer looks
+ * like. Pure. Field errors and their words are those of Django REST framework, whose clients
+ * read them. */
+#include <stdbool.h>
+#include <stdint.h>
+#include "common/buf.h"
+#include "common/bytes.h"
+#include "common/err.h"
+
+/*    enum           path                   method  metrics label */
+#define ROUTE_LIST(X)                                                                              \
+    X(TOKEN, "/api/token/", "POST", "token")                                                       \
+    X(TOKEN_REFRESH, "/api/token/refresh/", "POST", "token_refresh")                               \
+    X(TOKEN_VERIFY, "/api/token/verify/", "POST", "token_verify")
+
+enum http_route {
+    ROUTE_NONE = 0,
+#define ROUTE_ENUM(name, path, method, label) ROUTE_##name,
+    ROUTE_LIST(ROUTE_ENUM)
+#undef ROUTE_ENUM
+    ROUTE_COUNT
+};
+
+/* The route of a path, whatever the method; paths are exact. ROUTE_NONE: 404. */
+enum http_route http_route_find(struct bytes path);
+/* The one method of a route, for Allow; "" for ROUTE_NONE. */
+const char *http_route_method(enum http_route route);
+const char *http_route_label(enum http_route route);    /* "none" for ROUTE_NONE */
+/* "application/json", with or without parameters, in any case of letters. */
+bool http_type_is_json(struct bytes content_type);
+
+/* ---- what came ---- */
+
+#define HTTP_PROBLEM_LIST(X)                                                                       \
+    X(MISSING, "This field is required.")                                                          \
+    X(NULL, "This field may not be null.")                                                         \
+    X(BLANK, "This field may not be blank.")                                                       \
+    X(TYPE, "Not a valid string.")                                                                 \
+    X(NUL_CHARACTER, "Null characters are not allowed.")
+
+enum http_problem {
+    HTTP_FINE = 0,
+#define HTTP_PROBLEM_ENUM(name, sentence) HTTP_##name,
+    HTTP_PROBLEM_LIST(HTTP_PROBLEM_ENUM)
+#undef HTTP_PROBLEM_ENUM
+};
+
+/* A required text of the body. The caller sets name and is_trimmed and zeroes the rest. */
+struct http_field {
+    const char *name;
+    bool is_trimmed;            /* white space around it does not count */
+    enum http_problem problem;
+    char *value;                /* NUL-terminated, owned; NULL with a problem */
+    size_t len;
+};
+
+static inline struct bytes http_field_bytes(const struct http_field *f)
+{
+    return (struct bytes){f->value, f->len};
+}
+
+/* Read the fields of a JSON object; an empty body is {}. Unknown keys are ignored.
+ * Owns: the values, until http_fields_done.
+ * Errors: ERR_SYNTAX (not JSON), ERR_UTF8, ERR_DEPTH, ERR_TYPE (not an object), ERR_NOMEM: no
+ * field has a value. ERR_MISSING: at least one field has a problem. */
+NODISCARD int http_fields_read(struct bytes body, struct http_field *fields, size_t count);
+/* Wipes the values, passwords and tokens among them, and frees them. */
+void http_fields_done(struct http_field *fields, size_t count);
+
+/* ---- what goes back ---- */
+
+#define HTTP_DETAIL_MAX_BYTES 512u
+#define HTTP_HEADERS_MAX_BYTES 256u
+
+struct http_answer {
+    uint32_t status;
+    const char *allow;          /* 405: the method; else NULL */
+    uint32_t retry_after_s;     /* 0 = no such header */
+    struct bytes body;          /* JSON */
+};
+
+/* The further header lines of an answer, each with its CR LF: Cache-Control always, Allow,
+ * Retry-After, and on 401 WWW-Authenticate (RFC 9110 §11.6.1 wants it). */
+NODISCARD int http_answer_headers(const struct http_answer *answer, struct buf *out);
+
+/* {"detail":…,"code":…} */
+NODISCARD int http_detail(const char *detail, const char *code, struct buf *out);
+/* {"<field>":["<sentence>"],…} of the fields that have a problem. */
+NODISCARD int http_field_problems(const struct http_field *fields, size_t count, struct buf *out);
+/* {"access":…,"refresh":…}; an empty refresh is left out. */
+NODISCARD int http_tokens(struct bytes access, struct bytes refresh, struct buf *out);

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* The body of a request: JSON text -> the texts of its fields, each with what is wrong with it.
+ * With client_msg.c the only file that parses a client's JSON. Called by
+ * request_token.c. */
+#include "broker/http_api.h"
+
+#include <jansson.h>
+#include <strings.h>
+
+#include "common/mem.h"
+#include "proto/client_msg.h"
+
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static struct bytes trim(struct bytes text)
+{
+    while (text.len > 0 && is_blank(text.ptr[0])) {
+        text = bytes_skip(text, 1);
+    }
+    while (text.len > 0 && is_blank(text.ptr[text.len - 1])) {
+        text.len--;
+    }
+    return text;
+}
+
+bool http_type_is_json(struct bytes content_type)
+{
+    static const char json[] = "application/json";
+    struct bytes type = content_type;
+    const char *semicolon = type.len > 0 ? memchr(type.ptr, ';', type.len) : NULL;
+
+    if (semicolon) {
+        type.len = (size_t)(semicolon - type.ptr);
+    }
+    type = trim(type);
+    return type.len == sizeof(json) - 1 && strncasecmp(type.ptr, json, type.len) == 0;
+}
+
+static int read_field(const json_t *object, struct http_field *f)
+{
+    const json_t *value = json_object_get(object, f->name);
+    struct bytes text;
+
+    f->problem = HTTP_FINE;
+    if (!value || json_is_null(value)) {
+        f->problem = value ? HTTP_NULL : HTTP_MISSING;
+        return 0;
+    }
+    if (!json_is_string(value)) {
+        f->problem = HTTP_TYPE;
+        return 0;
+    }
+    text = bytes_of(json_string_value(value), json_string_length(value));
+    if (f->is_trimmed) {
+        text = trim(text);
+    }
+    if (text.len == 0) {
+        f->problem = HTTP_BLANK;
+        return 0;
+    }
+    if (memchr(text.ptr, '\0', text.len)) {
+        f->problem = HTTP_NUL_CHARACTER;
+        return 0;
+    }
+    f->value = mem_dup_str(text);
+    f->len = text.len;
+    return f->value ? 0 : ERR_NOMEM;
+}
+
+static int read_object(const json_t *object, struct http_field *fields, size_t count)
+{
+    bool has_problem = false;
+
+    for (size_t i = 0; i < count; i++) {
+        int err = read_field(object, &fields[i]);
+
+        if (err != 0) {
+            http_fields_done(fields, count);
+            return err;
+        }
+        has_problem = has_problem || fields[i].problem != HTTP_FINE;
+    }
+    return has_problem ? ERR_MISSING : 0;
+}
+
+/* The reader's own copy of a password must not stay in freed memory. jansson gives no writable
+ * view of a string, but the memory is its own heap block. */
+static void wipe_texts(json_t *object)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(object, key, value)
+    {
+        if (json_is_string(value)) {
+            explicit_bzero((char *)(uintptr_t)json_string_value(value), json_string_length(value));
+        }
+    }
+}
+
+int http_fields_read(struct bytes body, struct http_field *fields, size_t count)
+{
+    struct bytes text = trim(body).len > 0 ? body : BYTES_LIT("{}");
+    int err = utf8_check(text);
+    json_error_t why;
+    json_t *root;
+
+    if (err == 0) {
+        err = json_check_depth(text);
+    }
+    if (err != 0) {
+        return err;
+    }
+    root = json_loadb(text.ptr, text.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, &why);
+    if (!root) {
+        return json_error_code(&why) == json_error_out_of_memory ? ERR_NOMEM : ERR_SYNTAX;
+    }
+    err = json_is_object(root) ? read_object(root, fields, count) : ERR_TYPE;
+    wipe_texts(root);
+    json_decref(root);
+    return err;
+}
+
+void http_fields_done(struct http_field *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].value) {
+            explicit_bzero(fields[i].value, fields[i].len);
+            mem_free(fields[i].value);
+        }
+        fields[i].value = NULL;
+        fields[i].len = 0;
+    }
+}
