@@ -77,7 +77,7 @@ void json_key(struct json_out *j, const char *key)
     char *room;
 
     if (!j->err) {
-        j->err = buf_reserve(j->out, len + sizeof(",\"\":") - 1, &room);
+        j->err = buf_reserve(j->out, len + sizeof("\"\":") - 1 + j->need_comma, &room);
     }
     if (j->err) {
         return;
@@ -200,7 +200,7 @@ void json_bool(struct json_out *j, bool b)
     json_raw(j, b ? BYTES_LIT("true") : BYTES_LIT("false"));
 }
 
-void json_null(struct json_out *j)
+void json_nil(struct json_out *j)
 {
     json_raw(j, BYTES_LIT("null"));
 }

@@ -24,7 +24,7 @@ void json_key(struct json_out *j, const char *key);     /* key is plain ASCII */
 void json_str(struct json_out *j, struct bytes s);
 void json_i64(struct json_out *j, int64_t n);
 void json_bool(struct json_out *j, bool b);
-void json_null(struct json_out *j);
+void json_nil(struct json_out *j);          /* null (jansson has a json_null) */
 void json_raw(struct json_out *j, struct bytes json);   /* a ready value */
 /* key and value in one */
 void json_kstr(struct json_out *j, const char *key, struct bytes s);

@@ -49,7 +49,7 @@ static void put_message(struct json_out *j, const struct chat_message *m)
     if (m->reply_to) {
         json_i64(j, m->reply_to);
     } else {
-        json_null(j);
+        json_nil(j);
     }
     json_key(j, "attachments");
     json_begin_array(j);
