@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* A batch: what one read of the input streams brought (or what a takeover or a dead gateway
+ * caused), on its way through the pipeline. Owns all memory that its work needs.
+ *
+ *   PREPARING -> STORING -> COMMITTED -> DELIVERING -> DELIVERED
+ *                  \-> FAILED (being looked into; then dropped) */
+#include <stdbool.h>
+#include <stddef.h>
+#include "broker/dispatch.h"
+#include "broker/effects.h"
+#include "broker/partition.h"
+#include "common/arena.h"
+
+#define BATCH_MEMORY_MAX (256u * 1024u * 1024u) /* one read: 32 entries of 16 partitions at their
+                                                   usual 256 KiB, with what is derived from them */
+#define BATCH_ENVELOPES_MAX 8192u
+
+enum batch_state {
+    BATCH_PREPARING,
+    BATCH_STORING,
+    BATCH_COMMITTED,
+    BATCH_DELIVERING,
+    BATCH_DELIVERED,
+    BATCH_FAILED
+};
+
+struct batch_part {                 /* of one partition */
+    struct partition *p;
+    uint32_t generation;
+    struct entry_id last;
+    int64_t lowest_id;              /* of its messages; 0 = none */
+};
+
+struct batch {
+    struct batch *next, *prev;
+    void *owner;                    /* the pipeline */
+    enum batch_state state;
+    struct arena *arena;
+    struct work *works;
+    size_t work_count, work_cap;
+    struct batch_part parts[PARTITIONS_MAX];
+    size_t part_count;
+    size_t entry_count;
+    struct message_row *again;      /* takeover: rows to deliver again */
+    struct room **again_rooms;
+    size_t again_count;
+    struct bytes dead_gateway;      /* its connections are to be removed */
+    struct effects fx;
+    uint64_t submitted_us;
+    unsigned waiting;               /* look-ups under way */
+    unsigned deliveries;            /* under way */
+    unsigned refs;                  /* callbacks that will still name this batch */
+    int failure;                    /* of a look-up */
+    bool is_prepared, is_dropped, has_reads;
+};
+
+struct batch *batch_new(void *owner);
+void batch_free(struct batch *b);   /* only without refs */
+struct batch_part *batch_part(struct batch *b, struct partition *p);    /* found or added */
+
+/* Add one stream entry: copies it and decodes its envelopes. `fields` are those of the entry.
+ * Errors: ERR_MISSING, ERR_TYPE, … the entry is not understood (nothing added); ERR_NOMEM. */
+struct entry_fields {
+    struct bytes count, gateway, envelopes;
+};
+NODISCARD int batch_add_entry(struct batch *b, struct partition *p, struct entry_id id,
+                              const struct entry_fields *fields);
+/* Copy rows that are to be delivered again. */
+NODISCARD int batch_add_again(struct batch *b, struct partition *p, const struct message_row *rows,
+                              size_t count);

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* Wires the broker together:
+ *
+ *   read link -> intake -> pipeline -> store / egress -> command link
+ *                            ^ coordinator (leases), gateway_watch
+ *
+ * The pipeline only works while both Redis links and the store are up. */
+#include "broker/broker.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "broker/coordinator.h"
+#include "broker/gateway_watch.h"
+#include "broker/intake.h"
+#include "broker/io/store_pg.h"
+#include "common/health.h"
+#include "common/io/clock.h"
+#include "common/io/status_http.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "proto/limits.h"
+
+#define READ_TIMEOUT_MS 5000u       /* a blocked read answers within its BLOCK time */
+#define COMMAND_TIMEOUT_MS 5000u
+
+struct broker {
+    const struct broker_conf *conf;
+    struct loop *loop;
+    struct redis_link *command, *read;
+    struct store *store;
+    struct worker *worker;
+    struct egress *egress;
+    struct requests *requests;
+    struct pipeline *pipeline;
+    struct intake *intake;
+    struct coordinator *coordinator;
+    struct gateway_watch *watch;
+    struct status_http *status;
+    struct health health;
+    struct loop_signal *on_term, *on_int;
+    struct loop_timer *stop_timer;
+    bool is_working, is_leaving;
+    char owner[GATEWAY_NAME_MAX + 20];
+};
+
+/* ---- start and stop of the work ---- */
+
+static bool has_all(const struct broker *b)
+{
+    return redis_link_is_up(b->command) && redis_link_is_up(b->read) && store_pg_is_up(b->store);
+}
+
+static void note_health(struct broker *b)
+{
+    health_set(&b->health, "redis",
+               redis_link_is_up(b->command) && redis_link_is_up(b->read));
+    health_set(&b->health, "postgres", store_pg_is_up(b->store));
+}
+
+static void on_up(struct broker *b)
+{
+    note_health(b);
+    if (b->is_working || b->is_leaving || !has_all(b)) {
+        return;
+    }
+    b->is_working = true;
+    log_info("working", LOG_STR("owner", b->owner));
+    coordinator_start(b->coordinator);
+    gateway_watch_start(b->watch);
+}
+
+static void on_down(struct broker *b)
+{
+    note_health(b);
+    if (!b->is_working) {
+        return;
+    }
+    b->is_working = false;
+    log_warn("waiting", LOG_U64("redis", b->health.parts[0].is_up),
+             LOG_U64("postgres", b->health.parts[1].is_up));
+    pipeline_drop_all(b->pipeline);
+    coordinator_pause(b->coordinator);
+    gateway_watch_pause(b->watch);
+    if (b->is_leaving) {
+        loop_stop(b->loop);
+    }
+}
+
+static void on_redis_up(void *arg, struct bytes run_id, bool is_new_server)
+{
+    (void)run_id;
+    if (is_new_server) {
+        log_warn("redis_replaced");
+    }
+    on_up(arg);
+}
+
+static void on_command_down(void *arg)
+{
+    struct broker *b = arg;
+    on_down(b);
+    egress_link_down(b->egress);
+}
+
+static void on_read_down(void *arg)
+{
+    struct broker *b = arg;
+    intake_link_down(b->intake);
+    on_down(b);
+}
+
+static void on_store_up(void *arg)
+{
+    on_up(arg);
+}
+
+static void on_store_down(void *arg)
+{
+    on_down(arg);
+}
+
+/* The pipeline can take more, or let go of a partition. */
+static void on_room(void *arg)
+{
+    struct broker *b = arg;
+    coordinator_check_released(b->coordinator);
+    if (b->is_leaving && pipeline_is_idle(b->pipeline)) {
+        loop_timer_start(b->stop_timer, 50, 0); /* the last releases go out first */
+        return;
+    }
+    intake_poll(b->intake);
+}
+
+static void stop_now(void *arg)
+{
+    struct broker *b = arg;
+    loop_stop(b->loop);
+}
+
+static void on_stop_signal(void *arg)
+{
+    struct broker *b = arg;
+    if (b->is_leaving || !b->is_working) {
+        loop_stop(b->loop);
+        return;
+    }
+    log_info("leaving");
+    b->is_leaving = true;
+    b->health.is_draining = true;
+    loop_timer_start(b->stop_timer, BROKER_STOP_MAX_MS, 0);
+    coordinator_leave(b->coordinator);
+}
+
+/* ---- construction ---- */
+
+static void free_parts(struct broker *b)
+{
+    status_http_free(b->status);
+    gateway_watch_free(b->watch);
+    coordinator_free(b->coordinator);
+    if (b->pipeline) {
+        pipeline_drop_all(b->pipeline);
+    }
+    worker_free(b->worker);
+    egress_free(b->egress);
+    redis_link_free(b->read);
+    redis_link_free(b->command);
+    store_pg_free(b->store);
+    requests_free(b->requests);
+    intake_free(b->intake);
+    pipeline_free(b->pipeline);
+    loop_signal_free(b->on_term);
+    loop_signal_free(b->on_int);
+    loop_timer_free(b->stop_timer);
+    loop_free(b->loop);
+}
+
+static struct redis_link *open_link(struct broker *b, const char *what, uint32_t timeout_ms,
+                                    void (*down)(void *arg))
+{
+    char name[GATEWAY_NAME_MAX + 32];
+    struct redis_link_conf conf = {b->conf->redis_url, name, timeout_ms};
+    struct redis_link_events events = {on_redis_up, down};
+    snprintf(name, sizeof(name), "broker-%s/%s", b->conf->name, what);
+    return redis_link_new(b->loop, &conf, &events, b);
+}
+
+static int build_links(struct broker *b)
+{
+    struct store_events store_events = {on_store_up, on_store_down};
+
+    b->loop = loop_new();
+    if (!b->loop) {
+        return ERR_IO;
+    }
+    b->command = open_link(b, "command", COMMAND_TIMEOUT_MS, on_command_down);
+    b->read = open_link(b, "read", READ_TIMEOUT_MS, on_read_down);
+    b->store = store_pg_new(b->loop, b->conf->database_url, &store_events, b);
+    b->worker = worker_new(b->loop, 1);
+    b->stop_timer = loop_timer_new(b->loop, stop_now, b);
+    b->on_term = loop_signal_new(b->loop, SIGTERM, on_stop_signal, b);
+    b->on_int = loop_signal_new(b->loop, SIGINT, on_stop_signal, b);
+    return b->command && b->read && b->store && b->worker && b->stop_timer && b->on_term &&
+                   b->on_int
+               ? 0
+               : ERR_NOMEM;
+}
+
+static int build_work(struct broker *b)
+{
+    struct bytes owner = bytes_str(b->owner);
+    b->egress = egress_new(b->loop, b->command, b->conf->redis_prefix);
+    if (!b->egress) {
+        return ERR_NOMEM;
+    }
+    b->requests = requests_new(&(struct requests_deps){.loop = b->loop,
+                                                       .store = b->store,
+                                                       .redis = b->command,
+                                                       .worker = b->worker,
+                                                       .egress = b->egress,
+                                                       .conf = b->conf});
+    if (!b->requests) {
+        return ERR_NOMEM;
+    }
+    b->pipeline = pipeline_new(&(struct pipeline_deps){.loop = b->loop,
+                                                       .redis = b->command,
+                                                       .store = b->store,
+                                                       .egress = b->egress,
+                                                       .requests = b->requests,
+                                                       .conf = b->conf,
+                                                       .owner = owner,
+                                                       .on_room = on_room,
+                                                       .arg = b});
+    if (!b->pipeline) {
+        return ERR_NOMEM;
+    }
+    b->intake = intake_new(b->read, b->command, b->pipeline, b->conf);
+    b->coordinator = coordinator_new(b->loop, b->command, b->pipeline, b->conf, owner);
+    b->watch = gateway_watch_new(b->loop, b->command, b->pipeline, b->conf);
+    return b->intake && b->coordinator && b->watch ? 0 : ERR_NOMEM;
+}
+
+static void make_owner(struct broker *b)
+{
+    uint64_t incarnation;
+    clock_random(&incarnation, sizeof(incarnation));
+    snprintf(b->owner, sizeof(b->owner), "%.100s.%016" PRIx64, b->conf->name, incarnation);
+}
+
+int broker_serve(const struct broker_conf *conf)
+{
+    struct broker b = {.conf = conf};
+    int err, exit_code = EXIT_FAILURE;
+
+    make_owner(&b);
+    health_set(&b.health, "redis", false);
+    health_set(&b.health, "postgres", false);
+    err = build_links(&b);
+    err = err ? err : build_work(&b);
+    if (err) {
+        log_error("start_failed", LOG_ERR(err));
+        goto out;
+    }
+    b.status = status_http_new(b.loop, conf->metrics_address, (uint16_t)conf->metrics_port,
+                               &b.health, &err);
+    if (err) {
+        log_error("metrics_port_failed", LOG_STR("address", conf->metrics_address),
+                  LOG_U64("port", conf->metrics_port), LOG_ERR(err));
+        goto out;
+    }
+    log_info("started", LOG_STR("owner", b.owner), LOG_U64("partitions", conf->partitions));
+    loop_run(b.loop);
+    log_info("stopped");
+    exit_code = EXIT_SUCCESS;
+out:
+    free_parts(&b);
+    return exit_code;
+}

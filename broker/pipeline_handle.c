@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* Handles one prepared batch: gives each envelope to its handler in order, and keeps the rooms'
+ * record in Redis (key_sub) in step with memory. Its effects wait in batch->fx. */
+#include "broker/pipeline_private.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <utlist.h>
+
+#include "common/io/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "proto/stream_keys.h"
+
+static int connection_field(struct bytes gateway, uint64_t conn, char *out, size_t cap)
+{
+    return snprintf(out, cap, "%.*s/%" PRIx64, BYTES_FMT(gateway), conn);
+}
+
+/* Not waited for: a Redis that loses it has also lost the connection to us or its gateway's
+ * trust, and then the gateway registers again. */
+static void record(struct pipeline *pl, const struct work *w, const struct bytes *value)
+{
+    char field[GATEWAY_NAME_MAX + 20];
+    int len = connection_field(w->gateway, w->env.conn, field, sizeof(field));
+    struct stream_key key =
+        key_sub(pl->deps.conf->redis_prefix, w->origin.partition, room_topic(w->room));
+    struct bytes argv[] = {value ? BYTES_LIT("HSET") : BYTES_LIT("HDEL"), stream_key_bytes(&key),
+                           bytes_of(field, (size_t)len), value ? *value : BYTES_NONE};
+    int err = redis_link_command(pl->deps.redis, argv, value ? 4 : 3, NULL, NULL);
+    if (err) {
+        log_debug("room_record_failed", LOG_ERR(err));
+    }
+}
+
+static void record_join(struct pipeline *pl, const struct work *w)
+{
+    char text[USERNAME_MAX_BYTES + 24];
+    const struct actor *a = &w->env.join.actor;
+    int len = snprintf(text, sizeof(text), "%" PRId64 " %.*s", a->user_id, BYTES_FMT(a->username));
+    struct bytes value = bytes_of(text, (size_t)len);
+    record(pl, w, &value);
+}
+
+/* No room could be had (wrong partition, look-up failed for good): the sender is told. */
+static void refuse_without_room(struct world *world, struct work *w)
+{
+    struct down_item item = {.kind = DOWN_REFUSED, .conn = w->env.conn};
+    if (w->env.kind == UP_FRAME) {
+        reply_error(world, w, CODE_SERVICE_UNAVAILABLE, NULL);
+    } else if (w->env.kind == UP_JOIN) {
+        item.refused.code = CODE_SERVICE_UNAVAILABLE;
+        item.refused.close = code_close(CODE_SERVICE_UNAVAILABLE);
+        effects_item(world->fx, w->gateway, &item);
+    }
+}
+
+bool pipeline_is_poison(const struct pipeline *pl, const struct origin *origin)
+{
+    for (uint32_t i = 0; i < pl->poison_count; i++) {
+        if (pl->poison[i].partition == origin->partition &&
+            entry_id_cmp(pl->poison[i].entry, origin->entry) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void handle_work(struct pipeline *pl, struct world *world, struct work *w)
+{
+    if (w->env.kind == UP_OPEN || w->env.kind == UP_HTTP) {
+        return;
+    }
+    if (w->env.kind == UP_LEAVE) {
+        requests_connection_gone(pl->deps.requests, w->gateway, w->env.conn,
+                                 w->env.leave.user_id);
+    }
+    if (!w->room || !w->room->is_loaded) {
+        refuse_without_room(world, w);
+        return;
+    }
+    if (w->env.kind == UP_FRAME && pipeline_is_poison(pl, &w->origin)) {
+        reply_error(world, w, CODE_INTERNAL_ERROR, NULL);
+        return;
+    }
+    dispatch(world, w);
+    if (w->env.kind == UP_JOIN && !w->room->is_missing) {
+        record_join(pl, w);
+    } else if (w->env.kind == UP_LEAVE) {
+        record(pl, w, NULL);
+    }
+}
+
+static void note_stored(struct batch *b, const struct work *w, int64_t id)
+{
+    for (size_t i = 0; i < b->part_count; i++) {
+        if (b->parts[i].p->id == w->origin.partition && b->parts[i].lowest_id == 0) {
+            b->parts[i].lowest_id = id;
+        }
+    }
+}
+
+static void handle_again(struct pipeline *pl, struct world *world, struct batch *b)
+{
+    for (size_t i = 0; i < b->again_count; i++) {
+        struct message_row *row = &b->again[i];
+        struct room *room = b->again_rooms[i];
+        struct chat_message message = message_of_row(row);
+        struct client_key key = {row->channel_id, row->author_id, row->client_id};
+        struct rcbuf *kept;
+
+        buf_reset(world->scratch);
+        if (server_chat_message(&message, world->scratch)) {
+            world->fx->err = ERR_NOMEM;
+            return;
+        }
+        effects_begin(world->fx, row->origin.partition, row->origin.entry);
+        if (room && room->is_loaded) {
+            publish_message(world, room, row->seq, buf_bytes(world->scratch));
+        }
+        if (row->client_id.len && (kept = rcbuf_new(buf_bytes(world->scratch)))) {
+            recent_put(pl->recent, row->origin.partition, &key, kept);
+            rcbuf_unref(kept);
+        }
+    }
+}
+
+static void on_user_gone(void *arg, struct room *room, int64_t user_id, struct bytes username)
+{
+    announce_presence(arg, room, false, user_id, username);
+}
+
+/* Removes every connection of one gateway from a room's record. */
+static void record_dead_gateway(struct pipeline *pl, uint32_t partition, const struct room *room,
+                                struct bytes gateway)
+{
+    static const char script[] = "for _, f in ipairs(redis.call('HKEYS', KEYS[1])) do "
+                                 "if string.sub(f, 1, #ARGV[1] + 1) == ARGV[1] .. '/' then "
+                                 "redis.call('HDEL', KEYS[1], f) end end return 1";
+    struct stream_key key = key_sub(pl->deps.conf->redis_prefix, partition, room_topic(room));
+    int err = redis_link_command(pl->deps.redis,
+                                 (struct bytes[]){BYTES_LIT("EVAL"), bytes_str(script),
+                                                  BYTES_LIT("1"), stream_key_bytes(&key), gateway},
+                                 5, NULL, NULL);
+    if (err) {
+        log_debug("room_record_failed", LOG_ERR(err));
+    }
+}
+
+static void handle_dead_gateway(struct pipeline *pl, struct world *world, struct batch *b)
+{
+    struct room *room, *tmp;
+
+    for (size_t i = 0; i < b->part_count; i++) {
+        effects_begin(world->fx, b->parts[i].p->id, (struct entry_id){0, 0});
+        HASH_ITER(hh, b->parts[i].p->rooms.table, room, tmp) {
+            if (room_has_gateway(room, b->dead_gateway)) {
+                record_dead_gateway(pl, b->parts[i].p->id, room, b->dead_gateway);
+                room_remove_gateway(room, b->dead_gateway, on_user_gone, world);
+            }
+        }
+    }
+    log_info("gateway_removed", LOG_BYTES("gateway", b->dead_gateway),
+             LOG_U64("batches", pl->batch_count));
+}
+
+static void count_work(struct pipeline *pl, const struct work *w)
+{
+    if (w->env.kind == UP_FRAME) {
+        metric_add_label(pl->m.messages, kind_info(w->env.frame.msg.kind)->type, 1);
+        if (w->is_stale) {
+            metric_add(pl->m.refused_stale, 1);
+        }
+    }
+}
+
+int pipeline_handle(struct pipeline *pl, struct batch *b)
+{
+    const struct broker_conf *conf = pl->deps.conf;
+    uint64_t now = clock_wall_ms();
+    uint64_t redis_now = (uint64_t)((int64_t)now + pl->clock_offset_ms);
+    struct world world = {.now_ms = now,
+                          .sanitize_mode = (enum sanitize_mode)conf->sanitize_mode,
+                          .message_max_chars = conf->message_max_chars,
+                          .room_presence_limit = conf->room_presence_limit,
+                          .recent = pl->recent,
+                          .scratch = &pl->scratch,
+                          .fx = &b->fx};
+    struct entry_id entry = {0, 0};
+    uint32_t partition = UINT32_MAX;
+
+    world.id_count = id_pool_peek(pl->ids, 0, &world.ids);
+    handle_again(pl, &world, b);
+    if (b->dead_gateway.len) {
+        handle_dead_gateway(pl, &world, b);
+    }
+    for (size_t i = 0; i < b->work_count && !b->fx.err; i++) {
+        struct work *w = &b->works[i];
+        size_t stored = b->fx.message_count;
+        if (w->origin.partition != partition || entry_id_cmp(w->origin.entry, entry) != 0) {
+            partition = w->origin.partition;
+            entry = w->origin.entry;
+            effects_begin(&b->fx, partition, entry);
+        }
+        w->is_stale = redis_now > entry.ms + FRAME_STALE_MS;
+        count_work(pl, w);
+        handle_work(pl, &world, w);
+        if (b->fx.message_count > stored) {
+            note_stored(b, w, b->fx.messages[stored].id);
+        }
+    }
+    effects_end(&b->fx);
+    id_pool_use(pl->ids, b->fx.message_count);
+    return b->fx.err;
+}

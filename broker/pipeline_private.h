@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Shared by the files of the pipeline only. */
+#include "broker/id_pool.h"
+#include "broker/pipeline.h"
+#include "broker/prefetch.h"
+#include "broker/recent.h"
+#include "common/metrics.h"
+
+struct poison {
+    uint32_t partition;
+    struct entry_id entry;
+};
+#define POISON_MAX 64u          /* remembered entries that the database refused */
+
+struct pipeline {
+    struct pipeline_deps deps;
+    struct takeover_deps takeover;
+    struct prefetch_deps prefetch;
+    struct partition partitions[PARTITIONS_MAX];
+    struct batch *batches;      /* in order */
+    uint32_t batch_count, open_count, commits;
+    struct recent *recent;
+    struct id_pool *ids;
+    struct buf scratch;
+    struct loop_timer *retry_timer, *watermark_timer, *evict_timer;
+    bool want_evict;
+    struct loop_task run_task;
+    int64_t clock_offset_ms;
+    uint32_t single_entries;    /* reads left in the careful mode */
+    struct poison poison[POISON_MAX];
+    uint32_t poison_count;
+    struct {
+        struct metric *messages, *batches, *commit_seconds, *takeovers, *aborts, *poison,
+            *refused_stale;
+    } m;
+};
+
+/* pipeline_handle.c: handle all works of a prepared batch. 0, or the batch must be aborted. */
+NODISCARD int pipeline_handle(struct pipeline *pl, struct batch *b);
+bool pipeline_is_poison(const struct pipeline *pl, const struct origin *origin);
+/* pipeline_repair.c: a commit failed; the batch is FAILED. */
+void pipeline_commit_failed(struct pipeline *pl, struct batch *b, int err);
+/* pipeline.c */
+void pipeline_schedule(struct pipeline *pl);
+/* Drop `from` and everything after it, and take the partitions concerned over anew. */
+void pipeline_abort_from(struct pipeline *pl, struct batch *from);
+/* watermark.c */
+void watermark_write_all(void *pipeline);

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* Asks PostgreSQL and Redis for what a batch needs before it can be handled. Answers are written
+ * into the batch's works and rooms, unless the batch was dropped meanwhile. A failed look-up
+ * leaves batch->failure; the pipeline decides what that means. */
+#include "broker/prefetch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "common/mem.h"
+#include "proto/stream_keys.h"
+
+struct lookup {
+    const struct prefetch_deps *deps;
+    struct batch *b;
+    struct room *room;
+    struct work *work;
+};
+
+static void lookup_end(struct lookup *l, int err)
+{
+    const struct prefetch_deps *deps = l->deps;
+    struct batch *b = l->b;
+
+    mem_free(l);
+    if (err && !b->failure) {
+        b->failure = err;
+    }
+    b->refs--;
+    if (--b->waiting == 0) {
+        deps->on_done(deps->arg, b);
+    }
+}
+
+static struct lookup *lookup_begin(const struct prefetch_deps *deps, struct batch *b,
+                                   struct room *room, struct work *work)
+{
+    struct lookup *l = mem_zalloc(sizeof(*l));
+    if (!l) {
+        b->failure = ERR_NOMEM;
+        return NULL;
+    }
+    *l = (struct lookup){deps, b, room, work};
+    b->waiting++;
+    b->refs++;
+    return l;
+}
+
+/* Submitting failed: nothing will call back. */
+static void lookup_cancel(struct lookup *l, int err)
+{
+    l->b->failure = err;
+    l->b->waiting--;
+    l->b->refs--;
+    mem_free(l);
+}
+
+/* "<gateway>/<conn hex>" -> "<user id> <username>" */
+static void add_connection(struct room *room, struct bytes field, struct bytes value)
+{
+    const char *slash = field.len ? memrchr(field.ptr, '/', field.len) : NULL;
+    const char *space = value.len ? memchr(value.ptr, ' ', value.len) : NULL;
+    char number[24] = {0};
+    struct bytes gateway, conn, user;
+    bool is_first;
+
+    if (!slash || !space) {
+        return;
+    }
+    gateway = bytes_of(field.ptr, (size_t)(slash - field.ptr));
+    conn = bytes_skip(field, gateway.len + 1);
+    user = bytes_of(value.ptr, (size_t)(space - value.ptr));
+    if (conn.len == 0 || conn.len > 16 || user.len == 0 || user.len > 16) {
+        return;
+    }
+    memcpy(number, conn.ptr, conn.len);
+    uint64_t conn_id = strtoull(number, NULL, 16);
+    memset(number, 0, sizeof(number));
+    memcpy(number, user.ptr, user.len);
+    int64_t user_id = strtoll(number, NULL, 10);
+    struct bytes username = bytes_skip(value, user.len + 1);
+    if (conn_id && user_id > 0 && username.len <= USERNAME_MAX_BYTES &&
+        room_add(room, gateway, conn_id, user_id, username, &is_first)) {
+        log_warn("room_connection_not_loaded", LOG_I64("channel", room->channel_id));
+    }
+}
+
+static void on_connections(void *arg, int err, const struct redis_value *v)
+{
+    struct lookup *l = arg;
+    struct room *room = l->room;
+
+    if (!l->b->is_dropped) {
+        room->is_loading = false;
+        if (!err) {
+            for (size_t i = 0; i + 1 < redis_value_count(v); i += 2) {
+                add_connection(room, redis_value_bytes(redis_value_at(v, i)),
+                               redis_value_bytes(redis_value_at(v, i + 1)));
+            }
+            room->is_loaded = true;
+        }
+    }
+    lookup_end(l, err);
+}
+
+static int load_connections(struct lookup *l)
+{
+    uint32_t partition = partition_of(room_topic(l->room), l->deps->partitions);
+    struct stream_key key = key_sub(l->deps->prefix, partition, room_topic(l->room));
+    struct bytes argv[] = {BYTES_LIT("HGETALL"), stream_key_bytes(&key)};
+    return redis_link_command(l->deps->redis, argv, 2, on_connections, l);
+}
+
+static void on_channel(void *arg, int err, const struct channel_row *channel)
+{
+    struct lookup *l = arg;
+
+    if (err || l->b->is_dropped) {
+        if (!l->b->is_dropped) {
+            l->room->is_loading = false;
+        }
+        lookup_end(l, err);
+        return;
+    }
+    l->room->is_missing = channel == NULL;
+    if (channel) {
+        l->room->last_seq = channel->last_seq;
+        err = room_set_name(l->room, channel->name);
+    }
+    err = err ? err : load_connections(l);
+    if (err) {
+        l->room->is_loading = false;
+        lookup_end(l, err);
+    }
+}
+
+static void load_room(const struct prefetch_deps *deps, struct batch *b, struct room *room)
+{
+    struct lookup *l;
+    int err;
+
+    if (room->is_loaded || room->is_loading) {
+        return;
+    }
+    if (topic_channel(room_topic(room), &room->channel_id)) {
+        room->is_missing = true;
+        room->is_loaded = true;
+        return;
+    }
+    l = lookup_begin(deps, b, room, NULL);
+    if (!l) {
+        return;
+    }
+    room->is_loading = true;
+    err = store_channel_by_id(deps->store, room->channel_id, 0, on_channel, l);
+    if (err) {
+        room->is_loading = false;
+        lookup_cancel(l, err);
+    }
+}
+
+static void on_target(void *arg, int err, bool is_there)
+{
+    struct lookup *l = arg;
+    if (!err && !l->b->is_dropped) {
+        l->work->reply_to_exists = is_there;
+    }
+    lookup_end(l, err);
+}
+
+static void on_other_channel(void *arg, int err, const struct channel_row *channel)
+{
+    struct lookup *l = arg;
+    if (!err && !l->b->is_dropped) {
+        l->work->other_channel = !channel ? ACCESS_NO_CHANNEL
+                                 : channel->is_private && !channel->is_member ? ACCESS_DENIED
+                                                                              : ACCESS_ALLOWED;
+    }
+    lookup_end(l, err);
+}
+
+static void look_up_frame(const struct prefetch_deps *deps, struct batch *b, struct work *w)
+{
+    const struct client_msg *msg = &w->env.frame.msg;
+    struct lookup *l;
+    int err;
+
+    if (msg->reply_to && (l = lookup_begin(deps, b, NULL, w))) {
+        err = store_message_exists(deps->store, w->room->channel_id, msg->reply_to, on_target, l);
+        if (err) {
+            lookup_cancel(l, err);
+        }
+    }
+    if (msg->channel_id && msg->channel_id != w->room->channel_id &&
+        (l = lookup_begin(deps, b, NULL, w))) {
+        err = store_channel_by_id(deps->store, msg->channel_id, w->env.frame.actor.user_id,
+                                  on_other_channel, l);
+        if (err) {
+            lookup_cancel(l, err);
+        }
+    }
+}
+
+static struct bytes topic_of(const struct work *w)
+{
+    switch (w->env.kind) {
+    case UP_JOIN:
+        return w->env.join.topic;
+    case UP_LEAVE:
+        return w->env.leave.topic;
+    case UP_FRAME:
+        return w->env.frame.topic;
+    case UP_OPEN:
+    case UP_HTTP:
+        break;
+    }
+    return BYTES_NONE;
+}
+
+static struct partition *partition_of_work(struct batch *b, const struct work *w)
+{
+    for (size_t i = 0; i < b->part_count; i++) {
+        if (b->parts[i].p->id == w->origin.partition) {
+            return b->parts[i].p;
+        }
+    }
+    return NULL;
+}
+
+static void find_room(const struct prefetch_deps *deps, struct batch *b, struct work *w)
+{
+    struct partition *p = partition_of_work(b, w);
+    struct bytes topic = topic_of(w);
+
+    /* A topic in the wrong partition would have two owners: refused like a missing channel. */
+    if (topic.len == 0 || partition_of(topic, deps->partitions) != p->id) {
+        w->room = NULL;
+        return;
+    }
+    w->room = rooms_get(&p->rooms, topic);
+    if (!w->room) {
+        b->failure = ERR_NOMEM;
+        return;
+    }
+    load_room(deps, b, w->room);
+}
+
+bool prefetch_reads_messages(const struct batch *b)
+{
+    for (size_t i = 0; i < b->work_count; i++) {
+        if (b->works[i].env.kind == UP_FRAME && b->works[i].env.frame.msg.reply_to) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void find_again_rooms(const struct prefetch_deps *deps, struct batch *b)
+{
+    for (size_t i = 0; i < b->again_count; i++) {
+        char topic[32];
+        int len = snprintf(topic, sizeof(topic), "chat:%lld", (long long)b->again[i].channel_id);
+        b->again_rooms[i] = rooms_get(&b->parts[0].p->rooms, bytes_of(topic, (size_t)len));
+        if (!b->again_rooms[i]) {
+            b->failure = ERR_NOMEM;
+            return;
+        }
+        load_room(deps, b, b->again_rooms[i]);
+    }
+}
+
+void prefetch_start(const struct prefetch_deps *deps, struct batch *b)
+{
+    b->failure = 0;
+    find_again_rooms(deps, b);
+    for (size_t i = 0; i < b->work_count && !b->failure; i++) {
+        struct work *w = &b->works[i];
+        if (w->env.kind == UP_OPEN || w->env.kind == UP_HTTP) {
+            continue;
+        }
+        find_room(deps, b, w);
+        if (w->room && w->env.kind == UP_FRAME && !w->is_stored) {
+            if (w->room->channel_id == 0 && topic_channel(topic_of(w), &w->room->channel_id)) {
+                continue;
+            }
+            look_up_frame(deps, b, w);
+        }
+    }
+}
