@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* The store over PostgreSQL: two connections, one for commits, one for reads, so that a slow
- * read never delays a commit. All SQL of the running daemon is in store_pg*.c. */
+ * read never delays a commit. All SQL of the running daemon is in store_pg*.c and broker/sql.
+ * A server that answers but cannot work (standby, out of resources, statement timed out,
+ * deadlock) counts as a lost connection: the link is restarted and the request completes with
+ * ERR_UNAVAILABLE, so that recovering is one path for the caller. */
 #include "broker/store.h"
 #include "common/io/loop.h"
 
 struct store_events {
     void (*on_up)(void *arg);       /* both connections are ready */
-    void (*on_down)(void *arg);     /* either was lost; pending requests were completed */
+    void (*on_down)(void *arg);     /* either was lost; its pending requests were completed */
 };
 
-/* `dsn`: anything libpq takes. Reconnects by itself with backoff. NULL without memory. */
+#define STORE_PG_TIMEOUT_MS 10000u  /* of one request; the server gives up a little earlier */
+
+/* `dsn`: anything libpq takes. Reconnects by itself with backoff. NULL without memory or when the
+ * dsn is malformed (logged). */
 struct store *store_pg_new(struct loop *loop, const char *dsn, const struct store_events *events,
                            void *arg);
 void store_pg_free(struct store *s);    /* completes pending with ERR_UNAVAILABLE; NULL is fine */

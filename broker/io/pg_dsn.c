@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Checks of a PostgreSQL connection string. Opens nothing, logs nothing. Called by pg_link and
+ * pg_cli before they connect, so that what they log later is free of secrets. */
+#include "broker/io/pg_dsn.h"
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <string.h>
+
+static bool option_is_plain(const char *keyword, const char *value)
+{
+    if (strcmp(keyword, "host") == 0) {
+        /* A leading '@' is an abstract Unix socket. */
+        return value[0] == '\0' || strchr(value + 1, '@') == NULL;
+    }
+    if (strcmp(keyword, "port") == 0) {
+        return value[strspn(value, "0123456789,")] == '\0';
+    }
+    return true;
+}
+
+int pg_dsn_check(const char *dsn)
+{
+    PQconninfoOption *options = NULL;
+    int err = 0;
+
+    if (!dsn) {
+        return ERR_SYNTAX;
+    }
+    options = PQconninfoParse(dsn, NULL);
+    if (!options) {
+        return ERR_SYNTAX;
+    }
+    for (const PQconninfoOption *o = options; o->keyword; o++) {
+        if (o->val && !option_is_plain(o->keyword, o->val)) {
+            err = ERR_SYNTAX;
+        }
+    }
+    PQconninfoFree(options);
+    return err;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What the files of the PostgreSQL store share: the object, one request under way, and how
+ * parameters are written. */
+#include "broker/io/pg_link.h"
+#include "broker/io/store_pg.h"
+#include "common/buf.h"
+
+#define COMMITS_IN_FLIGHT_MAX 2u
+#define SCRATCH_MAX_BYTES (512u * 1024u * 1024u) /* PostgreSQL takes no message over 1 GiB */
+#define SCRATCH_KEEP_BYTES (1024u * 1024u)       /* between requests */
+
+struct store {
+    struct loop *loop;
+    struct pg_link *commits, *reads;
+    struct store_events events;
+    void *arg;
+    struct buf scratch; /* the arrays of one commit or look-up, while it is sent */
+    uint32_t commits_in_flight;
+    bool is_up;      /* as last told by on_up / on_down */
+    bool is_closing; /* completions that store_pg_free makes may not submit */
+};
+
+/* Indexes into the tables of statements in store_pg_sql.c. */
+enum commit_statement { STMT_COMMIT, STMT_CLAIM, STMT_COMMIT_COUNT };
+extern const struct pg_statement store_pg_commit_statements[];
+
+enum read_statement {
+    STMT_MESSAGES_AFTER,
+    STMT_FIND_CLIENTS,
+    STMT_TAKE_IDS,
+    STMT_MESSAGE_EXISTS,
+    STMT_USER_BY_ID,
+    STMT_USER_BY_NAME,
+    STMT_SESSION,
+    STMT_CHANNEL,
+    STMT_CHANNEL_BY_ID,
+    STMT_NOTE_LOGIN,
+    STMT_READ_COUNT
+};
+extern const struct pg_statement store_pg_read_statements[];
+
+/* One request under way; freed before the caller's callback runs, so that the callback may free
+ * the store. */
+struct store_request {
+    struct store *store;
+    void *arg;
+    union {
+        store_done_fn *done;
+        store_claim_fn *claim;
+        store_messages_fn *messages;
+        store_ids_fn *ids;
+        store_user_fn *user;
+        store_session_fn *session;
+        store_channel_fn *channel;
+        store_target_fn *target;
+    } fn;
+};
+
+/* Send a statement for a request, which is copied. Errors: those of store.h. */
+NODISCARD int store_pg_submit(struct pg_link *link, size_t statement, const struct pg_param *params,
+                              size_t param_count, pg_result_fn *on_result,
+                              const struct store_request *request);
+/* Move the request out of the heap: first thing in every result callback. */
+struct store_request store_pg_take(void *arg);
+/* A link's error as the store tells it; restarts `link` when the server cannot work. */
+int store_pg_error(struct pg_link *link, int err, const struct pg_result *result);
+/* Did the server refuse bytes that can be in no text (NUL, bad UTF-8)? Then no such row exists. */
+bool store_pg_is_impossible_text(int err, const struct pg_result *result);
+
+/* Binary parameters. */
+struct pg_i64 {
+    char bytes[8];
+};
+struct pg_i64 pg_i64_of(int64_t n);
+static inline struct pg_param pg_param_i64(const struct pg_i64 *n)
+{
+    return (struct pg_param){bytes_of(n->bytes, sizeof(n->bytes)), true};
+}
+/* Text travels as binary, too: with a length, so that a NUL inside is refused, not cut off. */
+static inline struct pg_param pg_param_text(struct bytes text)
+{
+    return (struct pg_param){text.ptr ? text : BYTES_LIT(""), true};
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* The SQL of the running daemon, all of it: the statements that the store prepares on its two
+ * connections. broker_commit is a function of ours, see sql/0003. Values are always parameters. */
+#include "broker/io/store_pg_impl.h"
+
+const struct pg_statement store_pg_commit_statements[STMT_COMMIT_COUNT] = {
+    [STMT_COMMIT] = {"commit", "SELECT broker_commit($1,$2,$3,$4,$5, $6,$7,$8,"
+                               " $9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20)"},
+    [STMT_CLAIM] = {"claim", "INSERT INTO broker_partition AS b (partition, fence, owner)"
+                             " VALUES ($1::bigint, 1, $2::text)"
+                             " ON CONFLICT (partition) DO UPDATE"
+                             " SET fence = b.fence + 1, owner = excluded.owner, claimed_at = now()"
+                             " RETURNING fence, last_entry_ms, last_entry_seq, redeliver_from"},
+};
+
+/* A message_row, from a row m and its author. */
+#define MESSAGE_COLUMNS                                                                            \
+    "m.id, m.channel_id, m.author_id, coalesce(u.username, ''), coalesce(p.avatar, ''),"           \
+    " m.content, coalesce(m.client_id, ''), (extract(epoch FROM m.created_at) * 1000)::bigint,"    \
+    " m.seq, coalesce(m.reply_to, 0), m.entry_partition, m.entry_ms, m.entry_seq, m.entry_index"
+#define MESSAGE_AUTHOR                                                                             \
+    " LEFT JOIN auth_user u ON u.id = m.author_id"                                                 \
+    " LEFT JOIN user_profile p ON p.user_id = m.author_id"
+
+/* A user_row. */
+#define USER_SELECT                                                                                \
+    "SELECT u.id, u.username, u.password, coalesce(p.avatar, ''), u.is_active, u.is_staff"         \
+    " FROM auth_user u LEFT JOIN user_profile p ON p.user_id = u.id"
+
+/* A channel_row, from a row c; $1 is the user asked for. */
+#define CHANNEL_COLUMNS                                                                            \
+    "c.id, c.name, c.is_private, EXISTS (SELECT FROM chat_membership m"                            \
+    " WHERE m.channel_id = c.id AND m.user_id = $1::bigint), c.last_seq"
+
+const struct pg_statement store_pg_read_statements[STMT_READ_COUNT] = {
+    /* Cut off by id, so that a caller who met the limit goes on from the highest id + 1; only
+     * then put in order. */
+    [STMT_MESSAGES_AFTER] = {"messages_after",
+                             "SELECT " MESSAGE_COLUMNS " FROM (SELECT * FROM chat_message"
+                             " WHERE id >= $1::bigint AND entry_partition = $2::bigint"
+                             " AND (entry_ms, entry_seq) > ($3::bigint, $4::bigint)"
+                             " ORDER BY id LIMIT $5::bigint) m" MESSAGE_AUTHOR
+                             " ORDER BY m.channel_id, m.seq"},
+    [STMT_FIND_CLIENTS] = {"find_clients", "SELECT " MESSAGE_COLUMNS
+                                           " FROM unnest($1::bigint[], $2::bigint[], $3::text[])"
+                                           " AS k (channel_id, author_id, client_id)"
+                                           " JOIN chat_message m ON m.channel_id = k.channel_id"
+                                           " AND m.author_id = k.author_id"
+                                           " AND m.client_id = k.client_id" MESSAGE_AUTHOR
+                                           " ORDER BY m.channel_id, m.seq"},
+    [STMT_TAKE_IDS] = {"take_ids",
+                       "SELECT nextval('chat_message_id_seq') FROM generate_series(1, $1::bigint)"},
+    [STMT_MESSAGE_EXISTS] = {"message_exists",
+                             "SELECT EXISTS (SELECT FROM chat_message WHERE channel_id = $1::bigint"
+                             " AND id = $2::bigint AND deleted_at IS NULL)"},
+    [STMT_USER_BY_ID] = {"user_by_id", USER_SELECT " WHERE u.id = $1::bigint"},
+    [STMT_USER_BY_NAME] = {"user_by_name", USER_SELECT " WHERE u.username = $1::text"},
+    [STMT_SESSION] = {"session", "SELECT session_data, expire_date <= now() FROM django_session"
+                                 " WHERE session_key = $1::text"},
+    /* By name ($2), else by id ($3, may be NULL), else made when $4. Two who make it at the same
+     * time both get the one row: the second one's DO UPDATE waits for the first and returns it. */
+    [STMT_CHANNEL] = {"channel",
+                      "WITH named AS (SELECT * FROM chat_channel WHERE name = $2::text),"
+                      " found AS (SELECT * FROM named UNION ALL SELECT * FROM chat_channel"
+                      " WHERE id = $3::bigint AND NOT EXISTS (SELECT FROM named)),"
+                      " made AS (INSERT INTO chat_channel (name, created_by)"
+                      " SELECT $2::text, nullif($1::bigint, 0)"
+                      " WHERE $4::bigint <> 0 AND NOT EXISTS (SELECT FROM found)"
+                      " ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING *)"
+                      " SELECT " CHANNEL_COLUMNS
+                      " FROM (SELECT * FROM found UNION ALL SELECT * FROM made) c"},
+    [STMT_CHANNEL_BY_ID] = {"channel_by_id", "SELECT " CHANNEL_COLUMNS
+                                             " FROM chat_channel c WHERE c.id = $2::bigint"},
+    [STMT_NOTE_LOGIN] = {"note_login",
+                         "UPDATE auth_user SET last_login = now() WHERE id = $1::bigint"},
+};
