@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT */
+/* The frames a client receives: compared as a JSON reader sees them, every key and no other. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "proto/server_msg.h"
+
+#define NOON 1704110400000u /* 2024-01-01T12:00:00.000Z */
+
+/* Compare one frame with expected JSON, whatever the order of keys; empties the buffer. */
+static void check(struct buf *out, const char *want)
+{
+    json_t *read = json_loadb(out->data, out->len, JSON_REJECT_DUPLICATES, NULL);
+    json_t *expected = json_loads(want, JSON_REJECT_DUPLICATES, NULL);
+
+    assert_non_null(read);
+    assert_non_null(expected);
+    if (!json_equal(read, expected)) {
+        fail_msg("got %.*s\nwanted %s", (int)out->len, out->data, want);
+    }
+    json_decref(read);
+    json_decref(expected);
+    buf_reset(out);
+}
+
+static struct chat_message sample_message(void)
+{
+    return (struct chat_message){
+        .id = 456,
+        .channel_id = 123,
+        .author_id = 1,
+        .author_username = BYTES_LIT("john"),
+        .author_avatar = BYTES_LIT("/media/avatars/john.jpg"),
+        .content = BYTES_LIT("Hello, \"world\"!\n<b>"),
+        .timestamp_ms = NOON,
+        .seq = 9,
+    };
+}
+
+static void chat_message(void **state)
+{
+    struct chat_message m = sample_message();
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    assert_int_equal(server_chat_message(&m, &out), 0);
+    check(&out, "{\"type\":\"chat_message\",\"message\":{\"id\":456,\"content\":"
+                "\"Hello, \\\"world\\\"!\\n<b>\",\"author\":{\"id\":1,\"username\":\"john\","
+                "\"avatar\":\"/media/avatars/john.jpg\"},\"timestamp\":"
+                "\"2024-01-01T12:00:00.000Z\",\"channel_id\":123,\"reply_to\":null,"
+                "\"attachments\":[]},\"seq\":9}");
+    m = (struct chat_message){
+        .id = 9007199254740991,
+        .channel_id = 9007199254740991,
+        .author_id = 9007199254740991,
+        .author_username = BYTES_LIT("\xC3\xBC\\"),
+        .reply_to = 5,
+        .seq = 9007199254740991,
+        .client_id = BYTES_LIT("c\"1"),
+    };
+    assert_int_equal(server_chat_message(&m, &out), 0);
+    check(&out, "{\"type\":\"chat_message\",\"message\":{\"id\":9007199254740991,\"content\":\"\","
+                "\"author\":{\"id\":9007199254740991,\"username\":\"\\u00fc\\\\\",\"avatar\":\"\"},"
+                "\"timestamp\":\"1970-01-01T00:00:00.000Z\",\"channel_id\":9007199254740991,"
+                "\"reply_to\":5,\"attachments\":[]},\"seq\":9007199254740991,"
+                "\"client_id\":\"c\\\"1\"}");
+    buf_done(&out);
+}
+
+/* The text itself, once: people read it in logs and documents. */
+static void keys_come_in_the_documented_order(void **state)
+{
+    struct chat_message m = sample_message();
+    struct buf out;
+
+    (void)state;
+    m.client_id = BYTES_LIT("c");
+    buf_init(&out, 4096);
+    assert_int_equal(server_chat_message(&m, &out), 0);
+    assert_int_equal(buf_append_char(&out, '\0'), 0);
+    assert_string_equal(out.data,
+                        "{\"type\":\"chat_message\",\"message\":{\"id\":456,\"content\":"
+                        "\"Hello, \\\"world\\\"!\\n<b>\",\"author\":{\"id\":1,\"username\":"
+                        "\"john\",\"avatar\":\"/media/avatars/john.jpg\"},\"timestamp\":"
+                        "\"2024-01-01T12:00:00.000Z\",\"channel_id\":123,\"reply_to\":null,"
+                        "\"attachments\":[]},\"seq\":9,\"client_id\":\"c\"}");
+    buf_done(&out);
+}
+
+static void chat_established(void **state)
+{
+    const struct online_user online[] = {
+        {1, BYTES_LIT("alice"), BYTES_LIT("online")},
+        {2, BYTES_LIT("b\"b"), BYTES_LIT("away")},
+    };
+    struct chat_established e = {
+        .user_id = 1,
+        .channel_id = 7,
+        .username = BYTES_LIT("alice"),
+        .channel = BYTES_LIT("general"),
+        .seq = 12,
+        .is_resumed = true,
+        .online = online,
+        .online_count = 2,
+    };
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    assert_int_equal(server_chat_established(&e, &out), 0);
+    check(&out, "{\"type\":\"connection_established\",\"endpoint\":\"chat\",\"user_id\":1,"
+                "\"username\":\"alice\",\"channel_id\":7,\"channel\":\"general\",\"seq\":12,"
+                "\"resumed\":true,\"online_users\":[{\"user_id\":1,\"username\":\"alice\","
+                "\"status\":\"online\"},{\"user_id\":2,\"username\":\"b\\\"b\",\"status\":"
+                "\"away\"}]}");
+    e.online = NULL;
+    e.online_count = 0;
+    e.is_resumed = false;
+    e.seq = 0;
+    assert_int_equal(server_chat_established(&e, &out), 0);
+    check(&out, "{\"type\":\"connection_established\",\"endpoint\":\"chat\",\"user_id\":1,"
+                "\"username\":\"alice\",\"channel_id\":7,\"channel\":\"general\",\"seq\":0,"
+                "\"resumed\":false,\"online_users\":[]}");
+    buf_done(&out);
+}
+
+static void room_presence(void **state)
+{
+    struct room_presence p = {
+        .is_joined = true,
+        .user_id = 5,
+        .channel_id = 7,
+        .username = BYTES_LIT("carol"),
+        .timestamp_ms = NOON + 7,
+    };
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    assert_int_equal(server_room_presence(&p, &out), 0);
+    check(&out, "{\"type\":\"user_joined\",\"user_id\":5,\"username\":\"carol\",\"channel_id\":7,"
+                "\"timestamp\":\"2024-01-01T12:00:00.007Z\"}");
+    p.is_joined = false;
+    assert_int_equal(server_room_presence(&p, &out), 0);
+    check(&out, "{\"type\":\"user_left\",\"user_id\":5,\"username\":\"carol\",\"channel_id\":7,"
+                "\"timestamp\":\"2024-01-01T12:00:00.007Z\"}");
+    buf_done(&out);
+}
+
+static void errors(void **state)
+{
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    for (int i = CODE_NONE + 1; i < CODE_COUNT; i++) {
+        enum client_code code = (enum client_code)i;
+        char want[512];
+        const char *id = code == CODE_RATE_LIMIT_EXCEEDED ? "" : ",\"client_id\":\"c\"";
+        snprintf(want, sizeof(want), "{\"type\":\"error\",\"error\":\"%s\",\"code\":\"%s\"}",
+                 code_sentence(code), code_name(code));
+        assert_int_equal(server_error(code, NULL, BYTES_NONE, &out), 0);
+        check(&out, want);
+        snprintf(want, sizeof(want), "{\"type\":\"error\",\"error\":\"own\",\"code\":\"%s\"%s}",
+                 code_name(code), id);
+        assert_int_equal(server_error(code, "own", BYTES_LIT("c"), &out), 0);
+        check(&out, want);
+    }
+    /* the customer's frame, byte for byte */
+    assert_int_equal(server_error(CODE_RATE_LIMIT_EXCEEDED, NULL, BYTES_LIT("c"), &out), 0);
+    assert_true(bytes_eq_str(buf_bytes(&out),
+                             "{\"type\":\"error\",\"error\":\"Rate limit exceeded. Please slow "
+                             "down.\",\"code\":\"RATE_LIMIT_EXCEEDED\"}"));
+    buf_done(&out);
+}
+
+static void pong_and_heartbeat(void **state)
+{
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    assert_int_equal(server_pong(NOON, &out), 0);
+    check(&out, "{\"type\":\"pong\",\"timestamp\":\"2024-01-01T12:00:00.000Z\"}");
+    assert_int_equal(server_heartbeat_ack(NOON + 1, &out), 0);
+    check(&out, "{\"type\":\"heartbeat_ack\",\"timestamp\":\"2024-01-01T12:00:00.001Z\"}");
+    buf_done(&out);
+}
+
+/* Frames are appended, and one that does not fit leaves nothing behind. */
+static void a_frame_is_there_whole_or_not_at_all(void **state)
+{
+    struct chat_message m = sample_message();
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    assert_int_equal(server_chat_message(&m, &out), 0);
+    size_t len = out.len;
+    buf_done(&out);
+    for (size_t max = 1; max <= len + 1; max++) {
+        buf_init(&out, max);
+        assert_int_equal(buf_append_char(&out, '#'), 0);
+        int err = server_chat_message(&m, &out);
+        assert_int_equal(err, max < len + 1 ? ERR_FULL : 0);
+        assert_int_equal(out.len, err ? 1 : len + 1);
+        assert_int_equal(out.data[0], '#');
+        buf_done(&out);
+    }
+    buf_init(&out, 10);
+    assert_int_equal(server_pong(0, &out), ERR_FULL);
+    assert_int_equal(server_heartbeat_ack(0, &out), ERR_FULL);
+    assert_int_equal(server_error(CODE_INTERNAL_ERROR, NULL, BYTES_NONE, &out), ERR_FULL);
+    assert_int_equal(server_room_presence(&(struct room_presence){0}, &out), ERR_FULL);
+    assert_int_equal(server_chat_established(&(struct chat_established){0}, &out), ERR_FULL);
+    assert_int_equal(out.len, 0);
+    buf_done(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chat_message),
+        cmocka_unit_test(keys_come_in_the_documented_order),
+        cmocka_unit_test(chat_established),
+        cmocka_unit_test(room_presence),
+        cmocka_unit_test(errors),
+        cmocka_unit_test(pong_and_heartbeat),
+        cmocka_unit_test(a_frame_is_there_whole_or_not_at_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
