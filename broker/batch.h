@@ -12,8 +12,9 @@
 #include "broker/partition.h"
 #include "common/arena.h"
 
-#define BATCH_MEMORY_MAX (256u * 1024u * 1024u) /* one read: 32 entries of 16 partitions at their
-                                                   usual 256 KiB, with what is derived from them */
+#define BATCH_MEMORY_MAX                                                                           \
+    (256u * 1024u * 1024u) /* one read: 32 entries of 16 partitions at their                       \
+                              usual 256 KiB, with what is derived from them */
 #define BATCH_ENVELOPES_MAX 8192u
 
 enum batch_state {
@@ -25,16 +26,16 @@ enum batch_state {
     BATCH_FAILED
 };
 
-struct batch_part {                 /* of one partition */
+struct batch_part { /* of one partition */
     struct partition *p;
     uint32_t generation;
     struct entry_id last;
-    int64_t lowest_id;              /* of its messages; 0 = none */
+    int64_t lowest_id; /* of its messages; 0 = none */
 };
 
 struct batch {
     struct batch *next, *prev;
-    void *owner;                    /* the pipeline */
+    void *owner; /* the pipeline */
     enum batch_state state;
     struct arena *arena;
     struct work *works;
@@ -42,22 +43,22 @@ struct batch {
     struct batch_part parts[PARTITIONS_MAX];
     size_t part_count;
     size_t entry_count;
-    struct message_row *again;      /* takeover: rows to deliver again */
+    struct message_row *again; /* takeover: rows to deliver again */
     struct room **again_rooms;
     size_t again_count;
-    struct bytes dead_gateway;      /* its connections are to be removed */
+    struct bytes dead_gateway; /* its connections are to be removed */
     struct effects fx;
     uint64_t submitted_us;
-    unsigned waiting;               /* look-ups under way */
-    unsigned deliveries;            /* under way */
-    unsigned refs;                  /* callbacks that will still name this batch */
-    int failure;                    /* of a look-up */
+    unsigned waiting;    /* look-ups under way */
+    unsigned deliveries; /* under way */
+    unsigned refs;       /* callbacks that will still name this batch */
+    int failure;         /* of a look-up */
     bool is_prepared, is_dropped, has_reads;
 };
 
 struct batch *batch_new(void *owner);
-void batch_free(struct batch *b);   /* only without refs */
-struct batch_part *batch_part(struct batch *b, struct partition *p);    /* found or added */
+void batch_free(struct batch *b);                                    /* only without refs */
+struct batch_part *batch_part(struct batch *b, struct partition *p); /* found or added */
 
 /* Add one stream entry: copies it and decodes its envelopes. `fields` are those of the entry.
  * Errors: ERR_MISSING, ERR_TYPE, … the entry is not understood (nothing added); ERR_NOMEM. */

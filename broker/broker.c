@@ -23,7 +23,7 @@
 #include "common/mem.h"
 #include "proto/limits.h"
 
-#define READ_TIMEOUT_MS 5000u       /* a blocked read answers within its BLOCK time */
+#define READ_TIMEOUT_MS 5000u /* a blocked read answers within its BLOCK time */
 #define COMMAND_TIMEOUT_MS 5000u
 
 struct broker {
@@ -55,8 +55,7 @@ static bool has_all(const struct broker *b)
 
 static void note_health(struct broker *b)
 {
-    health_set(&b->health, "redis",
-               redis_link_is_up(b->command) && redis_link_is_up(b->read));
+    health_set(&b->health, "redis", redis_link_is_up(b->command) && redis_link_is_up(b->read));
     health_set(&b->health, "postgres", store_pg_is_up(b->store));
 }
 

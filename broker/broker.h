@@ -4,7 +4,7 @@
  * drops it when one goes, and leaves in order on SIGTERM. Glue; called by main. */
 #include "broker/broker_conf.h"
 
-#define BROKER_STOP_MAX_MS 10000u   /* partitions are given up in order for at most so long */
+#define BROKER_STOP_MAX_MS 10000u /* partitions are given up in order for at most so long */
 
 /* Runs until a signal. Returns the process's exit code. */
 int broker_serve(const struct broker_conf *conf);

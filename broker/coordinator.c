@@ -11,7 +11,7 @@
 #include "common/metrics.h"
 #include "proto/stream_keys.h"
 
-#define BROKERS_MAX 1024u   /* living ones that are looked at */
+#define BROKERS_MAX 1024u /* living ones that are looked at */
 
 struct lease {
     struct coordinator *c;
@@ -44,10 +44,9 @@ static const char beat_script[] =
     "return {tostring(now), names}";
 
 /* Take the lease when it is free, renew it when it is ours. */
-static const char lease_script[] =
-    "local v = redis.call('GET', KEYS[1]) "
-    "if v and v ~= ARGV[1] then return 0 end "
-    "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1";
+static const char lease_script[] = "local v = redis.call('GET', KEYS[1]) "
+                                   "if v and v ~= ARGV[1] then return 0 end "
+                                   "redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) return 1";
 
 static const char release_script[] =
     "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
@@ -91,12 +90,11 @@ static void ask_lease(struct coordinator *c, struct lease *l)
         return;
     }
     l->asked_ms = clock_mono_ms();
-    l->is_asking =
-        redis_link_command(c->link,
-                           (struct bytes[]){BYTES_LIT("EVAL"), bytes_str(lease_script),
-                                            BYTES_LIT("1"), stream_key_bytes(&key), c->owner,
-                                            bytes_of(ms, (size_t)len)},
-                           6, on_lease, l) == 0;
+    l->is_asking = redis_link_command(c->link,
+                                      (struct bytes[]){BYTES_LIT("EVAL"), bytes_str(lease_script),
+                                                       BYTES_LIT("1"), stream_key_bytes(&key),
+                                                       c->owner, bytes_of(ms, (size_t)len)},
+                                      6, on_lease, l) == 0;
 }
 
 static void release(struct coordinator *c, struct lease *l)
@@ -115,8 +113,7 @@ static void release_drained(void *arg)
 {
     struct coordinator *c = arg;
     for (uint32_t i = 0; i < c->conf->partitions; i++) {
-        if (c->leases[i].is_held &&
-            pipeline_partition(c->pipeline, i)->state == PARTITION_NONE) {
+        if (c->leases[i].is_held && pipeline_partition(c->pipeline, i)->state == PARTITION_NONE) {
             release(c, &c->leases[i]);
         }
     }
@@ -131,8 +128,8 @@ static uint32_t held_count(const struct coordinator *c)
 {
     uint32_t n = 0;
     for (uint32_t i = 0; i < c->conf->partitions; i++) {
-        n += c->leases[i].is_held &&
-             pipeline_partition(c->pipeline, i)->state != PARTITION_DRAINING;
+        n +=
+            c->leases[i].is_held && pipeline_partition(c->pipeline, i)->state != PARTITION_DRAINING;
     }
     return n;
 }
@@ -198,9 +195,8 @@ static void on_beat(void *arg, int err, const struct redis_value *v)
     }
     metric_set(c->living, count);
     metric_set(c->owned, held_count(c));
-    c->share = c->is_leaving || rank == count
-                   ? 0
-                   : coordinator_share(c->conf->partitions, count, rank);
+    c->share =
+        c->is_leaving || rank == count ? 0 : coordinator_share(c->conf->partitions, count, rank);
     balance(c);
 }
 
@@ -216,12 +212,12 @@ static void tick(void *arg)
         return;
     }
     renew(c);
-    err = redis_link_command(
-        c->link,
-        (struct bytes[]){BYTES_LIT("EVAL"), bytes_str(beat_script), BYTES_LIT("1"),
-                         stream_key_bytes(&key), c->owner, bytes_of(ms, (size_t)len),
-                         c->is_leaving ? BYTES_LIT("0") : BYTES_LIT("1")},
-        7, on_beat, c);
+    err = redis_link_command(c->link,
+                             (struct bytes[]){BYTES_LIT("EVAL"), bytes_str(beat_script),
+                                              BYTES_LIT("1"), stream_key_bytes(&key), c->owner,
+                                              bytes_of(ms, (size_t)len),
+                                              c->is_leaving ? BYTES_LIT("0") : BYTES_LIT("1")},
+                             7, on_beat, c);
     if (err) {
         log_debug("beat_failed", LOG_ERR(err));
     }

@@ -16,13 +16,13 @@ enum channel_access { ACCESS_UNKNOWN, ACCESS_NO_CHANNEL, ACCESS_DENIED, ACCESS_A
 
 /* What a handler may know and use. */
 struct world {
-    uint64_t now_ms;                    /* wall clock */
+    uint64_t now_ms; /* wall clock */
     enum sanitize_mode sanitize_mode;
     uint32_t message_max_chars, room_presence_limit;
     struct recent *recent;
-    const int64_t *ids;                 /* fresh message ids */
-    size_t id_count;                    /* taken from the front */
-    struct buf *scratch;                /* for the text of one frame */
+    const int64_t *ids;  /* fresh message ids */
+    size_t id_count;     /* taken from the front */
+    struct buf *scratch; /* for the text of one frame */
     struct effects *fx;
 };
 
@@ -31,12 +31,12 @@ struct work {
     struct origin origin;
     struct bytes gateway;
     struct up_envelope env;
-    struct room *room;                  /* JOIN, LEAVE, FRAME: loaded, or marked is_missing */
-    bool is_stale;                      /* too old: its sender was told that nothing was stored */
-    bool is_replay;                     /* at or below the committed position: must store nothing */
-    bool is_stored;                     /* replay: its row is there and was delivered again */
-    bool reply_to_exists;               /* if msg.reply_to is given */
-    enum channel_access other_channel;  /* if msg.channel_id is not the room's */
+    struct room *room;                 /* JOIN, LEAVE, FRAME: loaded, or marked is_missing */
+    bool is_stale;                     /* too old: its sender was told that nothing was stored */
+    bool is_replay;                    /* at or below the committed position: must store nothing */
+    bool is_stored;                    /* replay: its row is there and was delivered again */
+    bool reply_to_exists;              /* if msg.reply_to is given */
+    enum channel_access other_channel; /* if msg.channel_id is not the room's */
 };
 
 /* Handle a JOIN, LEAVE or FRAME. */

@@ -15,10 +15,10 @@
 
 struct effects_gateway {
     UT_hash_handle hh;
-    struct bytes name;              /* in the arena */
-    struct buf sections;            /* finished sections */
+    struct bytes name;   /* in the arena */
+    struct buf sections; /* finished sections */
     uint32_t section_count;
-    struct buf items;               /* of the section that is open */
+    struct buf items; /* of the section that is open */
     uint32_t item_count;
 };
 
@@ -29,16 +29,16 @@ struct effects {
     size_t message_count, message_cap;
     struct seq_move *seqs;
     size_t seq_count, seq_cap;
-    struct down_section open;       /* partition and origin of the section that is open */
+    struct down_section open; /* partition and origin of the section that is open */
     struct buf scratch;
-    int err;                        /* sticky: ERR_NOMEM, ERR_FULL */
+    int err; /* sticky: ERR_NOMEM, ERR_FULL */
 };
 
 void effects_init(struct effects *fx, struct arena *arena);
 void effects_done(struct effects *fx);
 /* What follows comes from this entry; entry 0-0: from none. */
 void effects_begin(struct effects *fx, uint32_t partition, struct entry_id entry);
-void effects_end(struct effects *fx);       /* closes the last section */
+void effects_end(struct effects *fx); /* closes the last section */
 /* An item for one gateway. */
 void effects_item(struct effects *fx, struct bytes gateway, const struct down_item *item);
 /* An item for every gateway that has connections in the room. */

@@ -26,8 +26,8 @@ struct target {
     struct egress *egress;
     struct buf waiting;
     uint32_t waiting_sections;
-    struct waiter *waiters;     /* of `waiting` */
-    struct waiter *in_flight;   /* of the XADD under way */
+    struct waiter *waiters;   /* of `waiting` */
+    struct waiter *in_flight; /* of the XADD under way */
     bool is_busy;
     size_t name_len;
     char name[GATEWAY_NAME_MAX];
@@ -127,7 +127,8 @@ static void send_all(void *arg)
 {
     struct egress *e = arg;
     struct target *t, *tmp;
-    HASH_ITER(hh, e->targets, t, tmp) {
+    HASH_ITER(hh, e->targets, t, tmp)
+    {
         if (!t->is_busy && t->waiting_sections) {
             send_waiting(t);
         }
@@ -175,7 +176,8 @@ struct egress *egress_new(struct loop *loop, struct redis_link *link, const char
 void egress_link_down(struct egress *e)
 {
     struct target *t, *tmp;
-    HASH_ITER(hh, e->targets, t, tmp) {
+    HASH_ITER(hh, e->targets, t, tmp)
+    {
         target_fail(t, ERR_UNAVAILABLE);
         if (!t->is_busy) {
             target_free(e, t);
@@ -190,7 +192,8 @@ void egress_free(struct egress *e)
         return;
     }
     loop_task_cancel(e->loop, &e->send_task);
-    HASH_ITER(hh, e->targets, t, tmp) {
+    HASH_ITER(hh, e->targets, t, tmp)
+    {
         target_fail(t, ERR_UNAVAILABLE);
         finish(t->in_flight, ERR_UNAVAILABLE);
         target_free(e, t);

@@ -10,15 +10,17 @@
 #include "common/io/redis_link.h"
 #include "proto/delivery.h"
 
-#define EGRESS_GATEWAY_MAX_BYTES (64u * 1024u * 1024u) /* waiting for one gateway; more means that
-                                                          Redis stands still: refused */
-#define EGRESS_STREAM_MAXLEN "65536"    /* XADD MAXLEN ~: a gateway reads and trims, a dead one
-                                           cannot fill Redis */
-#define EGRESS_GATEWAYS_MAX 4096u       /* streams with something under way */
+#define EGRESS_GATEWAY_MAX_BYTES                                                                   \
+    (64u * 1024u * 1024u) /* waiting for one gateway; more means that                              \
+                             Redis stands still: refused */
+#define EGRESS_STREAM_MAXLEN                                                                       \
+    "65536"                       /* XADD MAXLEN ~: a gateway reads and trims, a dead one          \
+                                     cannot fill Redis */
+#define EGRESS_GATEWAYS_MAX 4096u /* streams with something under way */
 
 struct egress;
 struct egress *egress_new(struct loop *loop, struct redis_link *link, const char *prefix);
-void egress_free(struct egress *e);     /* waiting deliveries end with ERR_UNAVAILABLE */
+void egress_free(struct egress *e); /* waiting deliveries end with ERR_UNAVAILABLE */
 
 /* Append `section_count` encoded sections to a gateway's stream. `done` (may be NULL) is called
  * later: 0 when Redis has them, ERR_UNAVAILABLE when they may be lost. Bytes are copied.

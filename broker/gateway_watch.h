@@ -8,8 +8,8 @@
 #include "common/io/redis_link.h"
 
 #define GATEWAY_WATCH_INTERVAL_MS 2000u
-#define GATEWAY_DEAD_AFTER_MS "10000"   /* gateways beat every 2 s; PROTOCOL.md allows 30 s */
-#define GATEWAY_MISSES_MAX 2u           /* looks without it, so that a newcomer is not taken for dead */
+#define GATEWAY_DEAD_AFTER_MS "10000" /* gateways beat every 2 s; PROTOCOL.md allows 30 s */
+#define GATEWAY_MISSES_MAX 2u /* looks without it, so that a newcomer is not taken for dead */
 
 struct gateway_watch;
 struct gateway_watch *gateway_watch_new(struct loop *loop, struct redis_link *link,

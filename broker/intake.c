@@ -176,8 +176,8 @@ static void ask(struct intake *in)
 
 void intake_poll(struct intake *in)
 {
-    struct bytes argv[6 + 2 * PARTITIONS_MAX] = {BYTES_LIT("XREAD"), BYTES_LIT("COUNT"),
-                                                 BYTES_LIT(INTAKE_COUNT), BYTES_LIT("BLOCK"),
+    struct bytes argv[6 + 2 * PARTITIONS_MAX] = {BYTES_LIT("XREAD"),         BYTES_LIT("COUNT"),
+                                                 BYTES_LIT(INTAKE_COUNT),    BYTES_LIT("BLOCK"),
                                                  BYTES_LIT(INTAKE_BLOCK_MS), BYTES_LIT("STREAMS")};
     if (in->is_reading || !pipeline_has_room(in->pipeline) || !redis_link_is_up(in->read_link)) {
         return;

@@ -6,8 +6,8 @@
 #include "broker/pipeline.h"
 #include "common/io/redis_link.h"
 
-#define INTAKE_BLOCK_MS "250"   /* how long until a new partition is read, at the worst */
-#define INTAKE_COUNT "32"       /* entries of one stream in one read; each has up to 512 envelopes */
+#define INTAKE_BLOCK_MS "250" /* how long until a new partition is read, at the worst */
+#define INTAKE_COUNT "32"     /* entries of one stream in one read; each has up to 512 envelopes */
 
 struct intake;
 struct intake *intake_new(struct redis_link *read_link, struct redis_link *command_link,

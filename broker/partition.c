@@ -19,7 +19,8 @@ const char *partition_state_name(enum partition_state s)
 static void forget_stored(struct partition *p)
 {
     struct stored_origin *s, *tmp;
-    HASH_ITER(hh, p->stored, s, tmp) {
+    HASH_ITER(hh, p->stored, s, tmp)
+    {
         HASH_DEL(p->stored, s);
         mem_free(s);
     }
@@ -31,7 +32,8 @@ void partition_reset(struct partition *p, enum partition_state next)
     uint32_t id = p->id, generation = p->generation + 1;
 
     forget_stored(p);
-    DL_FOREACH_SAFE(p->undelivered, u, tmp) {
+    DL_FOREACH_SAFE(p->undelivered, u, tmp)
+    {
         DL_DELETE(p->undelivered, u);
         mem_free(u);
     }

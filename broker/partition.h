@@ -37,13 +37,13 @@ struct undelivered {
 struct partition {
     uint32_t id;
     enum partition_state state;
-    uint32_t generation;            /* raised whenever what is under way must be forgotten */
+    uint32_t generation; /* raised whenever what is under way must be forgotten */
     int64_t fence;
-    struct entry_id cursor;         /* last entry read */
-    struct entry_id position;       /* committed, or in a commit under way */
-    struct entry_id replay_until;   /* position found at takeover */
-    struct entry_id delivered;      /* everything up to here is with the gateways' streams */
-    struct entry_id watermark;      /* as written to Redis */
+    struct entry_id cursor;       /* last entry read */
+    struct entry_id position;     /* committed, or in a commit under way */
+    struct entry_id replay_until; /* position found at takeover */
+    struct entry_id delivered;    /* everything up to here is with the gateways' streams */
+    struct entry_id watermark;    /* as written to Redis */
     struct undelivered *undelivered;
     struct stored_origin *stored;
     struct rooms rooms;

@@ -12,10 +12,10 @@
 #include "common/io/loop.h"
 #include "common/io/redis_link.h"
 
-#define PIPELINE_COMMITS_MAX 2u     /* in flight; a third gains nothing (measured) */
-#define PIPELINE_OPEN_MAX 3u        /* batches read and not yet committed */
-#define PIPELINE_BATCHES_MAX 32u    /* including those being delivered */
-#define WATERMARK_INTERVAL_MS 50u   /* it only shortens what a successor delivers again */
+#define PIPELINE_COMMITS_MAX 2u   /* in flight; a third gains nothing (measured) */
+#define PIPELINE_OPEN_MAX 3u      /* batches read and not yet committed */
+#define PIPELINE_BATCHES_MAX 32u  /* including those being delivered */
+#define WATERMARK_INTERVAL_MS 50u /* it only shortens what a successor delivers again */
 
 struct pipeline_deps {
     struct loop *loop;
@@ -36,7 +36,8 @@ void pipeline_free(struct pipeline *pl);
 
 struct partition *pipeline_partition(struct pipeline *pl, uint32_t id);
 bool pipeline_has_room(const struct pipeline *pl);
-/* After a batch that the database refused: one entry at a time, so that a poisonous one is found. */
+/* After a batch that the database refused: one entry at a time, so that a poisonous one is found.
+ */
 bool pipeline_wants_single_entries(const struct pipeline *pl);
 struct batch *pipeline_new_batch(struct pipeline *pl);
 /* takes the batch; its works of kinds OPEN and HTTP are started at once. */

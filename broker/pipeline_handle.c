@@ -72,8 +72,7 @@ static void handle_work(struct pipeline *pl, struct world *world, struct work *w
         return;
     }
     if (w->env.kind == UP_LEAVE) {
-        requests_connection_gone(pl->deps.requests, w->gateway, w->env.conn,
-                                 w->env.leave.user_id);
+        requests_connection_gone(pl->deps.requests, w->gateway, w->env.conn, w->env.leave.user_id);
     }
     if (!w->room || !w->room->is_loaded) {
         refuse_without_room(world, w);
@@ -153,7 +152,8 @@ static void handle_dead_gateway(struct pipeline *pl, struct world *world, struct
 
     for (size_t i = 0; i < b->part_count; i++) {
         effects_begin(world->fx, b->parts[i].p->id, (struct entry_id){0, 0});
-        HASH_ITER(hh, b->parts[i].p->rooms.table, room, tmp) {
+        HASH_ITER(hh, b->parts[i].p->rooms.table, room, tmp)
+        {
             if (room_has_gateway(room, b->dead_gateway)) {
                 record_dead_gateway(pl, b->parts[i].p->id, room, b->dead_gateway);
                 room_remove_gateway(room, b->dead_gateway, on_user_gone, world);

@@ -11,14 +11,15 @@ struct poison {
     uint32_t partition;
     struct entry_id entry;
 };
-#define POISON_MAX 64u          /* remembered entries that the database refused */
+#define PIPELINE_RETRY_MS 50u /* a look-up or takeover failed: try again */
+#define POISON_MAX 64u        /* remembered entries that the database refused */
 
 struct pipeline {
     struct pipeline_deps deps;
     struct takeover_deps takeover;
     struct prefetch_deps prefetch;
     struct partition partitions[PARTITIONS_MAX];
-    struct batch *batches;      /* in order */
+    struct batch *batches; /* in order */
     uint32_t batch_count, open_count, commits;
     struct recent *recent;
     struct id_pool *ids;
@@ -27,7 +28,7 @@ struct pipeline {
     bool want_evict;
     struct loop_task run_task;
     int64_t clock_offset_ms;
-    uint32_t single_entries;    /* reads left in the careful mode */
+    uint32_t single_entries; /* reads left in the careful mode */
     struct poison poison[POISON_MAX];
     uint32_t poison_count;
     struct {
@@ -43,6 +44,20 @@ bool pipeline_is_poison(const struct pipeline *pl, const struct origin *origin);
 void pipeline_commit_failed(struct pipeline *pl, struct batch *b, int err);
 /* pipeline.c */
 void pipeline_schedule(struct pipeline *pl);
+void pipeline_set_state(struct pipeline *pl, struct batch *b, enum batch_state state);
+void pipeline_remove_batch(struct pipeline *pl, struct batch *b);
+/* pipeline_commit.c */
+NODISCARD int pipeline_commit(struct pipeline *pl, struct batch *b);
+bool pipeline_deliver(struct pipeline *pl, struct batch *b); /* false: it was aborted */
+void pipeline_finish_delivered(struct pipeline *pl);
+/* pipeline_partitions.c */
+void pipeline_on_takeover_ready(void *arg, struct partition *p, const struct message_row *rows,
+                                size_t count);
+void pipeline_on_takeover_failed(void *arg, struct partition *p, int err);
+void pipeline_retry(void *pipeline);
+void pipeline_finish_draining(struct pipeline *pl);
+void pipeline_evict_rooms(struct pipeline *pl);
+void pipeline_on_evict_time(void *pipeline);
 /* Drop `from` and everything after it, and take the partitions concerned over anew. */
 void pipeline_abort_from(struct pipeline *pl, struct batch *from);
 /* watermark.c */

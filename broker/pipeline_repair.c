@@ -11,7 +11,7 @@
 #include "common/mem.h"
 #include "proto/stream_keys.h"
 
-#define SINGLE_ENTRY_READS 256u     /* how long to go on one entry at a time */
+#define SINGLE_ENTRY_READS 256u /* how long to go on one entry at a time */
 
 static void remember(struct pipeline *pl, const struct message_row *row)
 {

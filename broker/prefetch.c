@@ -173,7 +173,7 @@ static void on_other_channel(void *arg, int err, const struct channel_row *chann
 {
     struct lookup *l = arg;
     if (!err && !l->b->is_dropped) {
-        l->work->other_channel = !channel ? ACCESS_NO_CHANNEL
+        l->work->other_channel = !channel                                     ? ACCESS_NO_CHANNEL
                                  : channel->is_private && !channel->is_member ? ACCESS_DENIED
                                                                               : ACCESS_ALLOWED;
     }

@@ -8,7 +8,7 @@
 #include "common/bytes.h"
 #include "common/rcbuf.h"
 
-#define RECENT_MAX 32768u       /* about 500 B each: 16 MB */
+#define RECENT_MAX 32768u /* about 500 B each: 16 MB */
 
 struct recent;
 struct recent *recent_new(void);

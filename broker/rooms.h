@@ -9,7 +9,7 @@
 #include "common/err.h"
 #include "proto/limits.h"
 
-#define ROOM_CONNECTIONS_MAX 1000000u   /* of one room in one broker's memory */
+#define ROOM_CONNECTIONS_MAX 1000000u /* of one room in one broker's memory */
 
 struct room_gateway {
     struct room_gateway *next, *prev;
@@ -29,14 +29,14 @@ struct room_user {
 struct room_connection;
 
 struct room {
-    UT_hash_handle hh;                  /* in struct rooms, by topic */
+    UT_hash_handle hh; /* in struct rooms, by topic */
     int64_t channel_id;
-    uint64_t last_seq;                  /* as of everything handled so far, committed or not */
+    uint64_t last_seq; /* as of everything handled so far, committed or not */
     bool is_loaded, is_loading, is_missing;
     struct room_gateway *gateways;
     struct room_user *users;
     struct room_connection *connections;
-    struct bytes name;                  /* channel's name, owned */
+    struct bytes name; /* channel's name, owned */
     size_t topic_len;
     char topic[TOPIC_MAX_BYTES];
 };
@@ -46,7 +46,7 @@ struct rooms {
 };
 
 struct room *rooms_find(const struct rooms *r, struct bytes topic);
-struct room *rooms_get(struct rooms *r, struct bytes topic);    /* makes it; NULL without memory */
+struct room *rooms_get(struct rooms *r, struct bytes topic); /* makes it; NULL without memory */
 void rooms_drop(struct rooms *r, struct room *room);
 void rooms_clear(struct rooms *r);
 

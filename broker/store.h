@@ -23,15 +23,15 @@ struct store;
 struct origin {
     uint32_t partition;
     struct entry_id entry;
-    uint32_t index;                 /* of the envelope in its entry */
+    uint32_t index; /* of the envelope in its entry */
 };
 
 struct message_row {
     int64_t id, channel_id, author_id;
-    struct bytes author_username, author_avatar;    /* filled when read, ignored when written */
-    struct bytes content, client_id;                /* client_id empty = none (NULL) */
+    struct bytes author_username, author_avatar; /* filled when read, ignored when written */
+    struct bytes content, client_id;             /* client_id empty = none (NULL) */
     uint64_t timestamp_ms, seq;
-    int64_t reply_to;                               /* 0 = none (NULL) */
+    int64_t reply_to; /* 0 = none (NULL) */
     struct origin origin;
 };
 
@@ -39,13 +39,13 @@ struct message_row {
 
 struct position_move {
     uint32_t partition;
-    int64_t fence;                  /* must be the row's */
+    int64_t fence; /* must be the row's */
     struct entry_id last;
-    int64_t redeliver_from;         /* lowest message id that may not have been delivered yet */
+    int64_t redeliver_from; /* lowest message id that may not have been delivered yet */
 };
 struct seq_move {
     int64_t channel_id;
-    uint64_t expected, next;        /* last_seq must be `expected` */
+    uint64_t expected, next; /* last_seq must be `expected` */
 };
 struct store_batch {
     const struct position_move *positions;
@@ -65,7 +65,7 @@ NODISCARD int store_commit(struct store *s, const struct store_batch *batch, sto
 /* ---- partitions ---- */
 struct partition_claim {
     int64_t fence;
-    struct entry_id last;           /* committed position; 0-0 at first */
+    struct entry_id last; /* committed position; 0-0 at first */
     int64_t redeliver_from;
 };
 typedef void store_claim_fn(void *arg, int err, const struct partition_claim *claim);
@@ -104,7 +104,7 @@ NODISCARD int store_user_by_name(struct store *s, struct bytes username, store_u
                                  void *arg);
 
 struct session_row {
-    struct bytes payload;           /* Django's signed session_data */
+    struct bytes payload; /* Django's signed session_data */
     bool is_expired;
 };
 typedef void store_session_fn(void *arg, int err, const struct session_row *session);
@@ -113,7 +113,7 @@ NODISCARD int store_session(struct store *s, struct bytes key, store_session_fn 
 struct channel_row {
     int64_t id;
     struct bytes name;
-    bool is_private, is_member;     /* is_member: of the user asked for */
+    bool is_private, is_member; /* is_member: of the user asked for */
     uint64_t last_seq;
 };
 typedef void store_channel_fn(void *arg, int err, const struct channel_row *channel);

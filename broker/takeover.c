@@ -59,8 +59,8 @@ static void on_rows(void *arg, int err, const struct message_row *rows, size_t c
 
 static void fetch_rows(struct takeover *t)
 {
-    int err = store_messages_after(t->deps->store, t->p->id, t->watermark,
-                                   t->claim.redeliver_from, TAKEOVER_ROWS_MAX, on_rows, t);
+    int err = store_messages_after(t->deps->store, t->p->id, t->watermark, t->claim.redeliver_from,
+                                   TAKEOVER_ROWS_MAX, on_rows, t);
     if (err) {
         finish(t, err);
     }

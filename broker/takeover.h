@@ -7,7 +7,7 @@
 #include "broker/store.h"
 #include "common/io/redis_link.h"
 
-#define TAKEOVER_ROWS_MAX 65536u    /* more than the batches that can be under way at a death */
+#define TAKEOVER_ROWS_MAX 65536u /* more than the batches that can be under way at a death */
 
 struct takeover_deps {
     struct store *store;

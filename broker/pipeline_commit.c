@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* The two ends of a handled batch: its transaction, and then its sections on their way to the
+ * gateways. A batch is delivered only after it and all before it are committed. */
+#include "broker/pipeline_private.h"
+
+#include <utlist.h>
+
+#include "common/io/clock.h"
+#include "common/log.h"
+
+static void on_committed(void *arg, int err)
+{
+    struct batch *b = arg;
+    struct pipeline *pl = b->owner;
+
+    pl->commits--;
+    b->refs--;
+    if (b->is_dropped) {
+        if (b->refs == 0) {
+            batch_free(b);
+        }
+        return;
+    }
+    metric_observe(pl->m.commit_seconds, (double)(clock_mono_us() - b->submitted_us) / 1e6);
+    if (err) {
+        pipeline_set_state(pl, b, BATCH_FAILED);
+        pipeline_commit_failed(pl, b, err);
+        return;
+    }
+    pipeline_set_state(pl, b, BATCH_COMMITTED);
+    pipeline_schedule(pl);
+    pl->deps.on_room(pl->deps.arg);
+}
+
+int pipeline_commit(struct pipeline *pl, struct batch *b)
+{
+    struct position_move moves[PARTITIONS_MAX];
+    struct store_batch batch = {.positions = moves,
+                                .seqs = b->fx.seqs,
+                                .seq_count = b->fx.seq_count,
+                                .messages = b->fx.messages,
+                                .message_count = b->fx.message_count};
+    int err;
+
+    for (size_t i = 0; i < b->part_count; i++) {
+        struct batch_part *part = &b->parts[i];
+        if (part->lowest_id == 0) {
+            continue;
+        }
+        moves[batch.position_count++] = (struct position_move){
+            .partition = part->p->id,
+            .fence = part->p->fence,
+            .last = part->last,
+            .redeliver_from = partition_redeliver_from(part->p, part->lowest_id)};
+        err = partition_note_undelivered(part->p, part->last, part->lowest_id);
+        if (err) {
+            return err;
+        }
+    }
+    err = store_commit(pl->deps.store, &batch, on_committed, b);
+    if (err) {
+        return err;
+    }
+    for (size_t i = 0; i < b->part_count; i++) {
+        if (b->parts[i].lowest_id) {
+            b->parts[i].p->position = b->parts[i].last;
+        }
+    }
+    b->submitted_us = clock_mono_us();
+    b->refs++;
+    pl->commits++;
+    pipeline_set_state(pl, b, BATCH_STORING);
+    return 0;
+}
+
+void pipeline_finish_delivered(struct pipeline *pl)
+{
+    while (pl->batches && pl->batches->state == BATCH_DELIVERED) {
+        struct batch *b = pl->batches;
+        for (size_t i = 0; i < b->part_count; i++) {
+            struct batch_part *part = &b->parts[i];
+            if (part->p->generation == part->generation &&
+                entry_id_cmp(part->last, part->p->delivered) > 0) {
+                part->p->delivered = part->last;
+            }
+        }
+        pipeline_remove_batch(pl, b);
+        pl->deps.on_room(pl->deps.arg);
+    }
+}
+
+static void on_delivered(void *arg, int err)
+{
+    struct batch *b = arg;
+    struct pipeline *pl = b->owner;
+
+    b->refs--;
+    b->deliveries--;
+    if (b->is_dropped) {
+        if (b->refs == 0) {
+            batch_free(b);
+        }
+        return;
+    }
+    if (err) {
+        pipeline_abort_from(pl, pl->batches);
+        return;
+    }
+    if (b->deliveries == 0) {
+        b->state = BATCH_DELIVERED;
+        pipeline_schedule(pl);
+    }
+}
+
+/* Returns false when the batch was aborted. */
+bool pipeline_deliver(struct pipeline *pl, struct batch *b)
+{
+    struct effects_gateway *g, *tmp;
+
+    pipeline_set_state(pl, b, BATCH_DELIVERING);
+    HASH_ITER(hh, b->fx.gateways, g, tmp)
+    {
+        int err;
+        if (g->section_count == 0) {
+            continue;
+        }
+        err = egress_sections(pl->deps.egress, g->name, buf_bytes(&g->sections), g->section_count,
+                              on_delivered, b);
+        if (err) {
+            log_warn("delivery_failed", LOG_BYTES("gateway", g->name), LOG_ERR(err));
+            pipeline_abort_from(pl, pl->batches);
+            return false;
+        }
+        b->deliveries++;
+        b->refs++;
+    }
+    if (b->deliveries == 0) {
+        b->state = BATCH_DELIVERED;
+    }
+    return true;
+}
