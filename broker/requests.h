@@ -6,12 +6,15 @@
 #include "broker/broker_conf.h"
 #include "broker/egress.h"
 #include "broker/io/worker.h"
+#include "broker/jwt_token.h"
 #include "broker/store.h"
 #include "common/io/redis_link.h"
 #include "proto/envelope.h"
 
 #define REQUESTS_MAX 8192u      /* under way in one broker; more is SERVICE_UNAVAILABLE / 503 */
 
+/* All borrowed; they outlive the requests, or complete what is pending when they are freed: either
+ * order is fine. */
 struct requests_deps {
     struct loop *loop;
     struct store *store;
@@ -19,13 +22,17 @@ struct requests_deps {
     struct worker *worker;
     struct egress *egress;
     const struct broker_conf *conf;
+    const struct token_keys *keys;
 };
 struct requests;
-struct requests *requests_new(const struct requests_deps *deps);
+struct requests *requests_new(const struct requests_deps *deps);    /* NULL without memory */
+/* What is under way ends without an answer. NULL is fine. */
 void requests_free(struct requests *r);
 /* Start an UP_OPEN or UP_HTTP of `gateway`; everything needed is copied. Never fails: what cannot
- * be started is answered so. */
+ * be started is answered so. One that is under way already, by its gateway and conn, is not
+ * started again: a repeat gets the one answer. */
 void requests_start(struct requests *r, struct bytes gateway, const struct up_envelope *env);
-/* The connection of a user has gone: its slot in the user's registry is given back. */
+/* The connection of a user has gone: its opening, if still under way, ends without an answer, and
+ * its slot in the user's registry is given back (user_id 0: it never had one). */
 void requests_connection_gone(struct requests *r, struct bytes gateway, uint64_t conn,
                               int64_t user_id);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* An HTTP API request: route, method and content type, then the handler of the route; and the way
+ * of every answer back. Called by requests.c; the handlers call the answers. */
+#include "broker/requests_impl.h"
+
+#include <stdio.h>
+
+#include "common/log.h"
+
+typedef void handler_fn(struct request *req, const struct up_http *http);
+
+static handler_fn *const HANDLERS[ROUTE_COUNT] = {
+    [ROUTE_TOKEN] = request_login_start,
+    [ROUTE_TOKEN_REFRESH] = request_token_refresh,
+    [ROUTE_TOKEN_VERIFY] = request_token_verify,
+};
+
+void request_http_answer(struct request *req, const struct http_answer *answer)
+{
+    struct down_item item = {.kind = DOWN_HTTP};
+    struct buf headers;
+    char status[16];
+
+    buf_init(&headers, HTTP_HEADERS_MAX_BYTES);
+    item.http.status = answer->status;
+    item.http.content_type = BYTES_LIT("application/json");
+    item.http.body = answer->body;
+    if (http_answer_headers(answer, &headers) == 0) {
+        item.http.headers = buf_bytes(&headers);
+    }
+    snprintf(status, sizeof(status), "%u", answer->status);
+    metric_add_label(req->owner->metrics.http_status, status, 1);
+    request_answer(req, &item);
+    buf_done(&headers);
+}
+
+/* The answer with {"detail","code"} as its body; without memory it goes without one. */
+static void answer_detail(struct request *req, struct http_answer *answer, const char *detail,
+                          const char *code)
+{
+    struct buf body;
+
+    buf_init(&body, HTTP_DETAIL_MAX_BYTES);
+    if (http_detail(detail, code, &body) == 0) {
+        answer->body = buf_bytes(&body);
+    }
+    request_http_answer(req, answer);
+    buf_done(&body);
+}
+
+void request_http_fail(struct request *req, uint32_t status, const char *detail, const char *code)
+{
+    struct http_answer answer = {.status = status};
+
+    answer_detail(req, &answer, detail, code);
+}
+
+void request_http_unavailable(struct request *req)
+{
+    struct http_answer answer = {.status = 503, .retry_after_s = HTTP_RETRY_AFTER_S};
+
+    answer_detail(req, &answer, code_sentence(CODE_SERVICE_UNAVAILABLE),
+                  code_name(CODE_SERVICE_UNAVAILABLE));
+}
+
+void request_http_throttled(struct request *req, uint32_t retry_after_s)
+{
+    struct http_answer answer = {.status = 429, .retry_after_s = retry_after_s};
+    char detail[96];
+
+    snprintf(detail, sizeof(detail), "Request was throttled. Expected available in %u second%s.",
+             retry_after_s, retry_after_s == 1 ? "" : "s");
+    answer_detail(req, &answer, detail, code_name(CODE_RATE_LIMIT_EXCEEDED));
+}
+
+bool request_http_fields(struct request *req, const struct up_http *http, struct http_field *fields,
+                         size_t field_count)
+{
+    struct http_answer answer = {.status = 400};
+    int err = http_fields_read(http->body, fields, field_count);
+    struct buf body;
+
+    if (err == 0) {
+        return true;
+    }
+    if (err == ERR_NOMEM) {
+        request_http_unavailable(req);
+    } else if (err == ERR_TYPE) {
+        request_http_fail(req, 400, "The body must be a JSON object.", "invalid");
+    } else if (err != ERR_MISSING) {
+        request_http_fail(req, 400, "The body is not valid JSON.", "parse_error");
+    } else {
+        buf_init(&body, HTTP_DETAIL_MAX_BYTES);
+        if (http_field_problems(fields, field_count, &body) == 0) {
+            answer.body = buf_bytes(&body);
+        }
+        request_http_answer(req, &answer);
+        buf_done(&body);
+    }
+    http_fields_done(fields, field_count);
+    return false;
+}
+
+void request_http_start(struct request *req, const struct up_http *http)
+{
+    enum http_route route = http_route_find(http->path);
+    const char *method = http_route_method(route);
+    struct http_answer not_allowed = {.status = 405, .allow = method};
+
+    metric_add_label(req->owner->metrics.http, http_route_label(route), 1);
+    if (route == ROUTE_NONE) {
+        request_http_fail(req, 404, "Not found.", "not_found");
+        return;
+    }
+    if (!bytes_eq_str(http->method, method)) {
+        answer_detail(req, &not_allowed, "Method not allowed.", "method_not_allowed");
+        return;
+    }
+    if (http->body.len > 0 && !http_type_is_json(http->content_type)) {
+        request_http_fail(req, 415, "The body must be application/json.", "unsupported_media_type");
+        return;
+    }
+    HANDLERS[route](req, http);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* The opening of a socket: may this person come in, and to which topic? Does not enter the room:
+ * that is the join, which the pipeline orders with the room's messages. Called by requests.c.
+ *
+ *   credential -> active user -> channel -> access -> place among the user's sockets -> GRANTED
+ *        |             |            |         |              |
+ *       4401          4401        4404      4403           4429           1013: a part is away */
+#include "broker/requests_impl.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void count(struct request *req, const char *result)
+{
+    metric_add_label(req->owner->metrics.opened, result, 1);
+}
+
+void request_open_refuse(struct request *req, enum client_code code)
+{
+    struct down_item item = {.kind = DOWN_REFUSED};
+
+    item.refused.code = code;
+    item.refused.close = code_close(code);
+    count(req, code_name(code));
+    request_answer(req, &item);
+}
+
+static void grant(struct request *req)
+{
+    const struct open_work *w = &req->work.open;
+    struct down_item item = {.kind = DOWN_GRANTED};
+
+    item.granted.actor = (struct actor){.user_id = w->user_id,
+                                        .username = bytes_of(w->username, w->username_len),
+                                        .avatar = bytes_of(w->avatar, w->avatar_len),
+                                        .is_staff = w->is_staff};
+    item.granted.topic = bytes_of(w->topic, w->topic_len);
+    count(req, "GRANTED");
+    request_answer(req, &item);
+}
+
+static void on_place(void *arg, int err)
+{
+    struct request *req = step_end(arg);
+
+    if (!req) {
+        return;
+    }
+    if (err == 0) {
+        grant(req);
+    } else {
+        request_open_refuse(req,
+                            err == ERR_LIMIT ? CODE_RATE_LIMIT_EXCEEDED : CODE_SERVICE_UNAVAILABLE);
+    }
+}
+
+static void take_place(struct request *req)
+{
+    const struct open_work *w = &req->work.open;
+    struct user_slot slot = {
+        .gateway = request_gateway(req), .conn = req->conn, .user_id = w->user_id};
+    struct step *step = step_begin(req);
+    int err = ERR_NOMEM;
+
+    if (step) {
+        err = user_registry_take(&req->owner->registry, &slot, bytes_of(w->topic, w->topic_len),
+                                 on_place, step);
+    }
+    if (err != 0) {
+        step_end(step);
+        request_open_refuse(req, CODE_SERVICE_UNAVAILABLE);
+    }
+}
+
+/* Public channels are open to every active user, private ones to their members; being staff
+ * opens nothing. */
+static bool may_enter(const struct channel_row *channel)
+{
+    return !channel->is_private || channel->is_member;
+}
+
+static void on_channel(void *arg, int err, const struct channel_row *channel)
+{
+    struct request *req = step_end(arg);
+    struct open_work *w;
+
+    if (!req) {
+        return;
+    }
+    if (err != 0 && err != ERR_NOT_FOUND) {
+        request_store_error(err, "channel");
+        request_open_refuse(req, CODE_SERVICE_UNAVAILABLE);
+        return;
+    }
+    if (err != 0 || !channel) {
+        request_open_refuse(req, CODE_CHANNEL_NOT_FOUND);
+        return;
+    }
+    if (!may_enter(channel)) {
+        request_open_refuse(req, CODE_PERMISSION_DENIED);
+        return;
+    }
+    w = &req->work.open;
+    w->topic_len = (size_t)snprintf(w->topic, sizeof(w->topic), "chat:%" PRId64, channel->id);
+    take_place(req);
+}
+
+static void find_channel(struct request *req)
+{
+    const struct requests_deps *deps = &req->owner->deps;
+    const struct open_work *w = &req->work.open;
+    struct step *step = step_begin(req);
+    int err = ERR_NOMEM;
+
+    if (step) {
+        err = store_channel(deps->store, bytes_of(w->room, w->room_len), w->user_id,
+                            deps->conf->channel_auto_create, on_channel, step);
+    }
+    if (err != 0) {
+        step_end(step);
+        request_store_error(err, "channel");
+        request_open_refuse(req, CODE_SERVICE_UNAVAILABLE);
+    }
+}
+
+static bool is_room_name(struct bytes room)
+{
+    for (size_t i = 0; i < room.len; i++) {
+        char c = room.ptr[i];
+        bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+
+        if (!is_word && c != '_' && c != '-') {
+            return false;
+        }
+    }
+    return room.len > 0 && room.len <= ROOM_NAME_MAX;
+}
+
+static size_t copy(char *to, size_t room, struct bytes from)
+{
+    size_t len = from.len <= room ? from.len : 0;
+
+    if (len > 0) {
+        memcpy(to, from.ptr, len);
+    }
+    return len;
+}
+
+static void on_user(struct request *req, int err, const struct user_row *user)
+{
+    struct open_work *w = &req->work.open;
+
+    if (err != 0) {
+        request_open_refuse(req, err == ERR_DENIED ? CODE_AUTHENTICATION_FAILED
+                                                   : CODE_SERVICE_UNAVAILABLE);
+        return;
+    }
+    if (w->room_len == 0) { /* said only to those who are somebody */
+        request_open_refuse(req, CODE_CHANNEL_NOT_FOUND);
+        return;
+    }
+    w->user_id = user->id;
+    w->is_staff = user->is_staff;
+    w->username_len = copy(w->username, sizeof(w->username), user->username);
+    w->avatar_len = copy(w->avatar, sizeof(w->avatar), user->avatar); /* too long: none */
+    if (w->username_len == 0) {
+        request_open_refuse(req, CODE_INTERNAL_ERROR);
+        return;
+    }
+    find_channel(req);
+}
+
+void request_open_start(struct request *req, const struct up_open *open)
+{
+    struct open_work *w = &req->work.open;
+
+    if (open->endpoint == ENDPOINT_CHAT && is_room_name(open->room)) {
+        w->room_len = copy(w->room, sizeof(w->room), open->room);
+    }
+    request_authenticate(req, &open->cred, on_user);
+}

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of running requests: gives places, finds repeats, ends each request with one answer.
+ * What a request does lies in request_open.c, request_http.c and their like. Called by the
+ * pipeline.
+ *
+ *   requests_start -> place in the table -> step -> … -> step -> request_answer -> place is free
+ *
+ * The id of a request is its generation times REQUESTS_MAX plus its place. */
+#include "broker/requests_impl.h"
+
+#include <utlist.h>
+
+#include "common/io/clock.h"
+#include "common/log.h"
+#include "common/mem.h"
+
+_Static_assert((REQUESTS_MAX & (REQUESTS_MAX - 1)) == 0, "buckets and ids are taken modulo it");
+
+static void init_metrics(struct requests_metrics *m)
+{
+    m->opened = metric_counter("open_requests_total", "Openings of sockets by outcome", "result");
+    m->auth = metric_counter("auth_attempts_total", "Credentials checked, by outcome", "result");
+    m->http = metric_counter("http_requests_total", "HTTP API requests by route", "route");
+    m->http_status = metric_counter("http_responses_total", "HTTP API answers", "status");
+    m->lost = metric_counter("request_answers_lost_total",
+                             "Answers that found no way to their gateway", "err");
+    m->running = metric_gauge("requests_running", "Openings and HTTP requests under way", NULL);
+}
+
+struct requests *requests_new(const struct requests_deps *deps)
+{
+    struct requests *r = mem_zalloc(sizeof(*r));
+
+    if (!r) {
+        return NULL;
+    }
+    r->users = user_cache_new(USER_CACHE_USERS, USER_CACHE_TTL_MS);
+    if (!r->users) {
+        mem_free(r);
+        return NULL;
+    }
+    r->deps = *deps;
+    r->registry = (struct user_registry){.link = deps->redis,
+                                         .prefix = deps->conf->redis_prefix,
+                                         .limit = deps->conf->connections_per_user};
+    r->throttle = (struct login_throttle){.link = deps->redis,
+                                          .prefix = deps->conf->redis_prefix,
+                                          .limit = deps->conf->login_failures_per_minute};
+    r->nobody_iterations = PASSWORD_ITERATIONS_DEFAULT;
+    init_metrics(&r->metrics);
+    return r;
+}
+
+/* ---- the table ---- */
+
+static struct request **bucket_of(struct requests *r, struct bytes gateway, uint64_t conn)
+{
+    uint64_t hash = conn * UINT64_C(0x9e3779b97f4a7c15);
+
+    for (size_t i = 0; i < gateway.len; i++) {
+        hash = (hash ^ (unsigned char)gateway.ptr[i]) * UINT64_C(0x100000001b3);
+    }
+    return &r->buckets[(hash >> 32) & (REQUESTS_MAX - 1)];
+}
+
+static struct request *find(struct requests *r, enum up_kind kind, struct bytes gateway,
+                            uint64_t conn)
+{
+    for (struct request *req = *bucket_of(r, gateway, conn); req; req = req->next) {
+        if (req->kind == kind && req->conn == conn && bytes_eq(request_gateway(req), gateway)) {
+            return req;
+        }
+    }
+    return NULL;
+}
+
+static struct request *find_id(struct requests *r, uint64_t id)
+{
+    struct request *req = &r->table[id & (REQUESTS_MAX - 1)];
+
+    return req->id == id ? req : NULL;
+}
+
+static void request_init(struct request *req, struct requests *r, enum up_kind kind,
+                         struct bytes gateway, uint64_t conn)
+{
+    *req = (struct request){.owner = r, .kind = kind, .conn = conn, .gateway_len = gateway.len};
+    memcpy(req->gateway, gateway.ptr, gateway.len);
+}
+
+/* NULL when the table is full. */
+static struct request *request_begin(struct requests *r, enum up_kind kind, struct bytes gateway,
+                                     uint64_t conn)
+{
+    struct request *req = r->free;
+    struct request **bucket = bucket_of(r, gateway, conn);
+
+    if (req) {
+        r->free = req->next;
+    } else if (r->used < REQUESTS_MAX) {
+        req = &r->table[r->used++];
+    } else {
+        return NULL;
+    }
+    request_init(req, r, kind, gateway, conn);
+    req->id = ++r->generation * REQUESTS_MAX + (uint64_t)(req - r->table);
+    req->next = *bucket;
+    *bucket = req;
+    metric_set(r->metrics.running, ++r->running);
+    return req;
+}
+
+static void request_end(struct request *req)
+{
+    struct requests *r = req->owner;
+    struct request **bucket = bucket_of(r, request_gateway(req), req->conn);
+
+    if (req->kind == UP_HTTP) {
+        request_login_done(req);
+    }
+    if (req == &r->spare) {
+        return;
+    }
+    LL_DELETE(*bucket, req);
+    req->id = 0;
+    req->next = r->free;
+    r->free = req;
+    metric_set(r->metrics.running, --r->running);
+}
+
+/* ---- steps ---- */
+
+struct step *step_begin(struct request *req)
+{
+    struct step *step = mem_alloc(sizeof(*step));
+
+    if (step) {
+        step->owner = req->owner;
+        step->request_id = req->id;
+        DL_APPEND(req->owner->steps, step);
+    }
+    return step;
+}
+
+struct request *step_end(struct step *step)
+{
+    struct requests *r = step ? step->owner : NULL;
+    uint64_t id = step ? step->request_id : 0;
+
+    if (r) {
+        DL_DELETE(r->steps, step);
+    }
+    mem_free(step);
+    return r ? find_id(r, id) : NULL;
+}
+
+/* ---- from and to the gateways ---- */
+
+static void send_item(struct requests *r, struct bytes gateway, const struct down_item *item)
+{
+    static struct log_limit limit = {.per_minute = 6};
+    int err = egress_item(r->deps.egress, gateway, item);
+
+    if (err == 0) {
+        return;
+    }
+    metric_add_label(r->metrics.lost, err_name(err), 1);
+    if (log_limit_pass(&limit, clock_mono_ms())) {
+        log_warn("request_answer_lost", LOG_BYTES("gateway", gateway), LOG_ID("conn", item->conn),
+                 LOG_ERR(err));
+    }
+}
+
+void request_answer(struct request *req, struct down_item *item)
+{
+    item->conn = req->conn;
+    send_item(req->owner, request_gateway(req), item);
+    request_end(req);
+}
+
+/* The name goes into keys of Redis and into the table. */
+static bool is_sound(struct bytes gateway, const struct up_envelope *env)
+{
+    return gateway.len > 0 && gateway.len <= GATEWAY_NAME_MAX && env->conn != 0;
+}
+
+/* The table is full: the answer is made in a place outside of it. */
+static void refuse(struct requests *r, struct bytes gateway, const struct up_envelope *env)
+{
+    struct request *req = &r->spare;
+
+    request_init(req, r, env->kind, gateway, env->conn);
+    if (env->kind == UP_OPEN) {
+        request_open_refuse(req, CODE_SERVICE_UNAVAILABLE);
+    } else {
+        request_http_unavailable(req);
+    }
+}
+
+void requests_start(struct requests *r, struct bytes gateway, const struct up_envelope *env)
+{
+    struct request *req;
+
+    if ((env->kind != UP_OPEN && env->kind != UP_HTTP) || !is_sound(gateway, env)) {
+        log_error("request_unsound", LOG_BYTES("gateway", gateway), LOG_U64("kind", env->kind));
+        return;
+    }
+    if (find(r, env->kind, gateway, env->conn)) {
+        return;
+    }
+    req = request_begin(r, env->kind, gateway, env->conn);
+    if (!req) {
+        refuse(r, gateway, env);
+    } else if (env->kind == UP_OPEN) {
+        request_open_start(req, &env->open);
+    } else {
+        request_http_start(req, &env->http);
+    }
+}
+
+void requests_connection_gone(struct requests *r, struct bytes gateway, uint64_t conn,
+                              int64_t user_id)
+{
+    struct request *req = find(r, UP_OPEN, gateway, conn);
+    struct user_slot slot = {.gateway = gateway, .conn = conn, .user_id = user_id};
+
+    if (req) {
+        metric_add_label(r->metrics.opened, "gone", 1);
+        request_end(req);
+    }
+    if (user_id != 0) {
+        user_registry_give_back(&r->registry, &slot);
+    }
+}
+
+void requests_free(struct requests *r)
+{
+    struct step *step;
+
+    if (!r) {
+        return;
+    }
+    DL_FOREACH(r->steps, step)
+    {
+        step->owner = NULL;
+    }
+    for (uint32_t i = 0; i < r->used; i++) {
+        if (r->table[i].id != 0) {
+            request_end(&r->table[i]);
+        }
+    }
+    user_cache_free(r->users);
+    mem_free(r);
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What the request files share. Nobody else includes it.
+ *
+ * A request is a place in a table. Whatever it waits for gets a `struct step`, not a pointer to
+ * it: the step knows the request's id, and an id is never used twice. A completion whose request
+ * has gone finds nothing. */
+#include "broker/django_session.h"
+#include "broker/http_api.h"
+#include "broker/http_auth.h"
+#include "broker/login_throttle.h"
+#include "broker/requests.h"
+#include "broker/user_cache.h"
+#include "broker/user_registry.h"
+#include "common/metrics.h"
+
+struct request;
+struct password_job;
+
+/* err: 0 with the row of an active user; ERR_DENIED (no credential, a bad or expired one, nobody's,
+ * or the user's who is not active); ERR_UNAVAILABLE. */
+typedef void request_user_fn(struct request *req, int err, const struct user_row *user);
+
+struct open_work {
+    size_t room_len, username_len, avatar_len, topic_len;
+    int64_t user_id;
+    bool is_staff;
+    char room[ROOM_NAME_MAX];
+    char username[USERNAME_MAX_BYTES];
+    char avatar[AVATAR_MAX_BYTES];
+    char topic[TOPIC_MAX_BYTES];
+};
+
+struct login_work {
+    struct password_job *job;       /* owned until a worker has it; then NULL */
+    struct login_subject subject;
+    int64_t user_id;                /* 0: there is no such user */
+    bool is_active;
+};
+
+struct request {
+    struct requests *owner;
+    uint64_t id;                    /* generation and place; 0 = not in use */
+    struct request *next;           /* in its bucket, or in the list of the free */
+    enum up_kind kind;
+    uint64_t conn;
+    size_t gateway_len;
+    char gateway[GATEWAY_NAME_MAX];
+
+    request_user_fn *on_user;       /* request_user.c */
+    bool has_session;
+    struct django_session session;
+    union {
+        struct open_work open;
+        struct login_work login;
+    } work;
+};
+
+struct step {
+    struct step *next, *prev;
+    struct requests *owner;         /* NULL: requests_free was faster */
+    uint64_t request_id;
+};
+
+struct requests_metrics {
+    struct metric *opened, *auth, *http, *http_status, *lost, *running;
+};
+
+struct requests {
+    struct requests_deps deps;
+    struct user_cache *users;
+    struct user_registry registry;
+    struct login_throttle throttle;
+    struct step *steps;
+    uint32_t nobody_iterations;     /* what the check of an unknown user's password costs */
+    struct requests_metrics metrics;
+
+    struct request *buckets[REQUESTS_MAX];
+    struct request *free;
+    uint64_t generation;
+    uint32_t used;                  /* places that were ever in use */
+    uint32_t running;
+    struct request table[REQUESTS_MAX];
+    struct request spare;           /* not of the table: for saying that it is full */
+};
+
+/* ---- requests.c ---- */
+
+/* What a completion gets as its `arg`. NULL without memory. */
+struct step *step_begin(struct request *req);
+/* First thing in a completion, or when submitting failed: frees the step and gives its request,
+ * or NULL when that has gone. NULL is fine. */
+struct request *step_end(struct step *step);
+
+/* Send the answer and end the request: `req` is invalid afterwards. `item`'s conn is filled in. */
+void request_answer(struct request *req, struct down_item *item);
+
+static inline struct bytes request_gateway(const struct request *req)
+{
+    return bytes_of(req->gateway, req->gateway_len);
+}
+
+/* ---- request_user.c ---- */
+
+/* Both may call back before they return; `req` may have ended by then. */
+void request_authenticate(struct request *req, const struct credentials *cred,
+                          request_user_fn *fn);
+void request_find_user(struct request *req, int64_t user_id, request_user_fn *fn);
+/* Tells once what of the store failed. Gives ERR_UNAVAILABLE. */
+int request_store_error(int err, const char *query);
+
+/* ---- request_open.c ---- */
+void request_open_start(struct request *req, const struct up_open *open);
+void request_open_refuse(struct request *req, enum client_code code);
+
+/* ---- request_http.c ---- */
+#define HTTP_RETRY_AFTER_S 5u       /* of a 503: what is waiting for a worker has been done by then */
+
+void request_http_start(struct request *req, const struct up_http *http);
+/* Each of these answers and ends the request. */
+void request_http_answer(struct request *req, const struct http_answer *answer);
+void request_http_fail(struct request *req, uint32_t status, const char *detail, const char *code);
+void request_http_unavailable(struct request *req);
+void request_http_throttled(struct request *req, uint32_t retry_after_s);
+/* Read the fields of the body. Gives whether all are there; if not, the request has been answered
+ * and the fields own nothing. */
+bool request_http_fields(struct request *req, const struct up_http *http,
+                         struct http_field *fields, size_t field_count);
+
+/* ---- request_token.c ---- */
+void request_token_refresh(struct request *req, const struct up_http *http);
+void request_token_verify(struct request *req, const struct up_http *http);
+/* 200 with a new access token, and a refresh token if wanted. */
+void request_token_answer(struct request *req, int64_t user_id, bool want_refresh);
+
+/* ---- request_login.c ---- */
+void request_login_start(struct request *req, const struct up_http *http);
+/* The request ends: what its login owns is freed. */
+void request_login_done(struct request *req);
