@@ -56,6 +56,12 @@ struct batch {
     bool is_prepared, is_dropped, has_reads;
 };
 
+/* Read and not yet committed. */
+static inline bool batch_is_open(const struct batch *b)
+{
+    return b->state == BATCH_PREPARING || b->state == BATCH_STORING || b->state == BATCH_FAILED;
+}
+
 struct batch *batch_new(void *owner);
 void batch_free(struct batch *b);                                    /* only without refs */
 struct batch_part *batch_part(struct batch *b, struct partition *p); /* found or added */

@@ -19,16 +19,11 @@ void pipeline_schedule(struct pipeline *pl)
     loop_at_turn_end(pl->deps.loop, &pl->run_task);
 }
 
-static bool is_open(const struct batch *b)
-{
-    return b->state == BATCH_PREPARING || b->state == BATCH_STORING || b->state == BATCH_FAILED;
-}
-
 void pipeline_set_state(struct pipeline *pl, struct batch *b, enum batch_state state)
 {
-    bool was_open = is_open(b);
+    bool was_open = batch_is_open(b);
     b->state = state;
-    if (was_open && !is_open(b)) {
+    if (was_open && !batch_is_open(b)) {
         pl->open_count--;
     }
 }
@@ -37,7 +32,7 @@ void pipeline_remove_batch(struct pipeline *pl, struct batch *b)
 {
     DL_DELETE(pl->batches, b);
     pl->batch_count--;
-    if (is_open(b)) {
+    if (batch_is_open(b)) {
         pl->open_count--;
     }
     b->is_dropped = true;

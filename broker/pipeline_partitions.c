@@ -160,7 +160,7 @@ void pipeline_lose(struct pipeline *pl, struct partition *p)
     /* Batches hold pointers to its rooms: they and all after them are run again. */
     DL_FOREACH(pl->batches, b)
     {
-        for (size_t i = 0; is_open(b) && i < b->part_count; i++) {
+        for (size_t i = 0; batch_is_open(b) && i < b->part_count; i++) {
             if (b->parts[i].p == p) {
                 pipeline_abort_from(pl, b);
                 return;
