@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2034  # used by the files that load this one
+# Which Debian packages each kind of work needs; installs what is missing and nothing else.
+
+readonly PACKAGES_BUILD=(gcc libc6-dev cmake ninja-build pkg-config libwebsockets-dev
+    libwebsockets-evlib-ev libhiredis-dev libev-dev libmsgpack-dev libpq-dev libcmocka-dev
+    libjansson-dev libjwt-dev libargon2-dev libpcre2-dev libssl-dev zlib1g-dev uthash-dev)
+readonly PACKAGES_RUN=(redis-server redis-tools postgresql curl jq util-linux procps)
+readonly PACKAGES_E2E=(chromium python3)
+readonly PACKAGES_CHECK=(clang clang-format clang-tidy codespell shellcheck python3 git)
+readonly PACKAGES_CLANG=(clang libclang-rt-14-dev llvm)
+readonly NODE_MAJOR_MIN=18
+
+# packages_missing PACKAGE…: prints those that are not installed.
+packages_missing() {
+    local package
+    for package in "$@"; do
+        if ! dpkg-query -W -f '${Status}\n' "$package" 2>/dev/null | grep -q ' installed$'; then
+            printf '%s\n' "$package"
+        fi
+    done
+}
+
+packages_install() {
+    local -a missing as_root=()
+    command -v dpkg-query >/dev/null ||
+        die "this is no Debian: install what tools/dev/packages.sh lists, then use CMake directly"
+    mapfile -t missing < <(packages_missing "$@")
+    if [ ${#missing[@]} -eq 0 ]; then
+        return
+    fi
+    step "Installing ${missing[*]}"
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || die "neither root nor sudo: install ${missing[*]} yourself"
+        as_root=(sudo)
+    fi
+    "${as_root[@]}" "$ROOT/tools/dev/apt-install" "${missing[@]}" ||
+        die "could not install ${missing[*]}"
+}
+
+# A Node that is there already, from wherever, is used; otherwise Debian's.
+packages_install_node() {
+    local major=0
+    if command -v node >/dev/null && command -v npm >/dev/null; then
+        major=$(node -p 'process.versions.node.split(".")[0]')
+    fi
+    if ((major < NODE_MAJOR_MIN)); then
+        packages_install nodejs npm
+    fi
+}
