@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* Tests of Redis addresses: all forms, every part at its limit and one over it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <string.h>
+
+#include <stdio.h>
+
+#include "common/redis_url.h"
+
+static void good_urls(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_unix;
+        const char *host;
+        uint16_t port;
+        uint32_t db;
+        const char *user, *password;
+    } rows[] = {
+        {"redis://localhost", false, "localhost", 6379, 0, "", ""},
+        {"redis://localhost/", false, "localhost", 6379, 0, "", ""},
+        {"redis://10.0.0.1:7000/15", false, "10.0.0.1", 7000, 15, "", ""},
+        {"redis://h:65535/65535", false, "h", 65535, 65535, "", ""},
+        {"redis://:secret@h", false, "h", 6379, 0, "", "secret"},
+        {"redis://me:se%2Fcr%40t@h:1/2", false, "h", 1, 2, "me", "se/cr@t"},
+        {"redis://:with@and:colon@h", false, "h", 6379, 0, "", "with@and:colon"},
+        {"redis://[::1]", false, "::1", 6379, 0, "", ""},
+        {"redis://:p@[fe80::2]:1234/3", false, "fe80::2", 1234, 3, "", "p"},
+        {"unix:///run/redis.sock", true, "/run/redis.sock", 6379, 0, "", ""},
+        {"unix:///run/redis.sock?db=4", true, "/run/redis.sock", 6379, 4, "", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct redis_url url;
+
+        assert_int_equal(redis_url_parse(rows[i].text, &url), 0);
+        assert_int_equal(url.is_unix, rows[i].is_unix);
+        assert_string_equal(url.host, rows[i].host);
+        assert_int_equal(url.port, rows[i].port);
+        assert_int_equal(url.db, rows[i].db);
+        assert_string_equal(url.user, rows[i].user);
+        assert_string_equal(url.password, rows[i].password);
+    }
+}
+
+static void bad_urls(void **state)
+{
+    static const struct {
+        const char *text;
+        int err;
+    } rows[] = {
+        {NULL, ERR_SYNTAX},
+        {"", ERR_SYNTAX},
+        {"localhost", ERR_SYNTAX},
+        {"http://localhost", ERR_SYNTAX},
+        {"redis:/localhost", ERR_SYNTAX},
+        {"redis://", ERR_SYNTAX},
+        {"redis://:6379", ERR_SYNTAX},
+        {"redis://h:", ERR_SYNTAX},
+        {"redis://h:0", ERR_RANGE},
+        {"redis://h:65536", ERR_RANGE},
+        {"redis://h:99999999999999", ERR_RANGE},
+        {"redis://h:12a", ERR_SYNTAX},
+        {"redis://h/x", ERR_SYNTAX},
+        {"redis://h/65536", ERR_RANGE},
+        {"redis://h /1", ERR_SYNTAX},
+        {"redis://h\x7f", ERR_SYNTAX},
+        {"redis://user@h", ERR_SYNTAX},
+        {"redis://:p%4@h", ERR_SYNTAX},
+        {"redis://:p%zz@h", ERR_SYNTAX},
+        {"redis://:p%00@h", ERR_SYNTAX},
+        {"redis://[::1", ERR_SYNTAX},
+        {"redis://[::1]6379", ERR_SYNTAX},
+        {"redis://[]", ERR_SYNTAX},
+        {"unix://relative", ERR_SYNTAX},
+        {"unix://", ERR_SYNTAX},
+        {"unix:///a?db=", ERR_SYNTAX},
+        {"unix:///a?x=1", ERR_SYNTAX},
+        {"unix:///a?db=65536", ERR_RANGE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct redis_url url = {.port = 7};
+
+        assert_int_equal(redis_url_parse(rows[i].text, &url), rows[i].err);
+        assert_int_equal(url.port, 7);
+    }
+}
+
+static void lengths(void **state)
+{
+    struct redis_url url;
+    char text[600];
+
+    (void)state;
+    for (int over = 0; over < 2; over++) {
+        int err = over ? ERR_LIMIT : 0;
+
+        (void)snprintf(text, sizeof(text), "redis://%0*d", (int)REDIS_URL_PART_MAX + over, 1);
+        assert_int_equal(redis_url_parse(text, &url), err);
+        (void)snprintf(text, sizeof(text), "redis://:%0*d@h", (int)REDIS_URL_PART_MAX + over, 1);
+        assert_int_equal(redis_url_parse(text, &url), err);
+        (void)snprintf(text, sizeof(text), "redis://%0*d:p@h", (int)REDIS_URL_PART_MAX + over, 1);
+        assert_int_equal(redis_url_parse(text, &url), err);
+        (void)snprintf(text, sizeof(text), "unix:///%0*d", (int)REDIS_URL_PATH_MAX - 1 + over, 1);
+        assert_int_equal(redis_url_parse(text, &url), err);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(good_urls),
+        cmocka_unit_test(bad_urls),
+        cmocka_unit_test(lengths),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
