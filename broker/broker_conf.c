@@ -3,6 +3,7 @@
  * environment or a file by itself and does not connect anywhere. Called by main at start-up. */
 #include "broker/broker_conf.h"
 
+#include "broker/jwt_token.h"
 #include "broker/sanitize.h"
 #include "common/log.h"
 #include "proto/limits.h"
@@ -14,10 +15,9 @@
 #define HS256_KEY_MIN_BYTES 32u
 #define YEAR_S (366u * 86400u)
 
-enum { JWT_HS256, JWT_RS256 }; /* in the order of the choices of JWT_ALGORITHM */
-
 _Static_assert(LOG_DEBUG == 0 && LOG_INFO == 1 && LOG_WARN == 2 && LOG_ERROR == 3,
                "the order of the choices of LOG_LEVEL");
+_Static_assert(TOKEN_HS256 == 0 && TOKEN_RS256 == 1, "the order of the choices of JWT_ALGORITHM");
 _Static_assert(SANITIZE_PATTERNS == 0 && SANITIZE_MARKUP == 1 && SANITIZE_ESCAPE == 2,
                "the order of the choices of SANITIZE_MODE");
 
@@ -239,10 +239,10 @@ static int check_secrets(const struct broker_conf *c, struct buf *problem)
     if (secret.len == 0) {
         return tell(problem, ERR_MISSING, "SECRET_KEY is not set.");
     }
-    if (c->jwt_algorithm == JWT_HS256 && secret.len < HS256_KEY_MIN_BYTES) {
+    if (c->jwt_algorithm == TOKEN_HS256 && secret.len < HS256_KEY_MIN_BYTES) {
         return tell(problem, ERR_RANGE, "SECRET_KEY is shorter than the 32 bytes HS256 needs.");
     }
-    if (c->jwt_algorithm != JWT_RS256) {
+    if (c->jwt_algorithm != TOKEN_RS256) {
         return 0;
     }
     if (text_of(c->jwt_private_key_file).len == 0) {

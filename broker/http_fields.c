@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <strings.h>
 
+#include "broker/openssl.h"
 #include "common/mem.h"
 #include "proto/client_msg.h"
 
@@ -96,7 +97,7 @@ static void wipe_texts(json_t *object)
     json_object_foreach(object, key, value)
     {
         if (json_is_string(value)) {
-            explicit_bzero((char *)(uintptr_t)json_string_value(value), json_string_length(value));
+            OPENSSL_cleanse((char *)(uintptr_t)json_string_value(value), json_string_length(value));
         }
     }
 }
@@ -128,7 +129,7 @@ void http_fields_done(struct http_field *fields, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (fields[i].value) {
-            explicit_bzero(fields[i].value, fields[i].len);
+            OPENSSL_cleanse(fields[i].value, fields[i].len);
             mem_free(fields[i].value);
         }
         fields[i].value = NULL;

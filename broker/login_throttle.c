@@ -3,8 +3,8 @@
  * password was wrong; request_token.c calls it when one was. */
 #include "broker/login_throttle.h"
 
-#include <openssl/sha.h>
-
+#include "broker/encoding.h"
+#include "broker/openssl.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "proto/limits.h"
@@ -39,16 +39,12 @@ static void sha1_of(struct bytes username, struct bytes address, unsigned char *
 
 struct login_subject login_subject_of(struct bytes username, struct bytes address)
 {
-    static const char digits[] = "0123456789abcdef";
     unsigned char hash[SHA_DIGEST_LENGTH];
     struct login_subject subject = {.hex = ""};
 
     _Static_assert(sizeof(hash) * 2 == LOGIN_SUBJECT_HEX, "two digits a byte");
     sha1_of(username, address, hash);
-    for (size_t i = 0; i < sizeof(hash); i++) {
-        subject.hex[2 * i] = digits[hash[i] >> 4];
-        subject.hex[2 * i + 1] = digits[hash[i] & 15u];
-    }
+    hex_encode(hash, sizeof(hash), subject.hex);
     return subject;
 }
 

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "broker/openssl.h"
 #include "common/io/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -29,7 +30,7 @@ static void job_free(struct password_job *job)
 {
     if (job) {
         http_fields_done(&job->password, 1);
-        explicit_bzero(job->hash, sizeof(job->hash));
+        OPENSSL_cleanse(job->hash, sizeof(job->hash));
         mem_free(job);
     }
 }

@@ -10,6 +10,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "broker/channel_name.h"
+
 static void count(struct request *req, const char *result)
 {
     metric_add_label(req->owner->metrics.opened, result, 1);
@@ -123,17 +125,11 @@ static void find_channel(struct request *req)
     }
 }
 
-static bool is_room_name(struct bytes room)
+static bool is_room(struct bytes room)
 {
-    for (size_t i = 0; i < room.len; i++) {
-        char c = room.ptr[i];
-        bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    int64_t id;
 
-        if (!is_word && c != '_' && c != '-') {
-            return false;
-        }
-    }
-    return room.len > 0 && room.len <= ROOM_NAME_MAX;
+    return channel_name_check(room) == 0 || channel_number_parse(room, &id) == 0;
 }
 
 static size_t copy(char *to, size_t room, struct bytes from)
@@ -174,7 +170,7 @@ void request_open_start(struct request *req, const struct up_open *open)
 {
     struct open_work *w = &req->work.open;
 
-    if (open->endpoint == ENDPOINT_CHAT && is_room_name(open->room)) {
+    if (open->endpoint == ENDPOINT_CHAT && is_room(open->room)) {
         w->room_len = copy(w->room, sizeof(w->room), open->room);
     }
     request_authenticate(req, &open->cred, on_user);

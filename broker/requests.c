@@ -29,7 +29,7 @@ static void init_metrics(struct requests_metrics *m)
 
 struct requests *requests_new(const struct requests_deps *deps)
 {
-    struct requests *r = mem_zalloc(sizeof(*r));
+    struct requests *r = deps->keys ? mem_zalloc(sizeof(*r)) : NULL;
 
     if (!r) {
         return NULL;

@@ -6,6 +6,7 @@
  *     id --hash--> set:  [ user | user |      | user ]     full: the oldest of the four goes */
 #include "broker/user_cache.h"
 
+#include "broker/openssl.h"
 #include "common/mem.h"
 #include "proto/limits.h"
 
@@ -43,7 +44,7 @@ struct user_cache *user_cache_new(size_t max_users, uint32_t ttl_ms)
 static void empty(struct place *p)
 {
     if (p->texts) {
-        explicit_bzero(p->texts, p->texts_len); /* a password hash is among them */
+        OPENSSL_cleanse(p->texts, p->texts_len); /* a password hash is among them */
         mem_free(p->texts);
     }
     *p = (struct place){.texts = NULL};
