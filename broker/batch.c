@@ -57,7 +57,7 @@ static int parse_count(struct bytes text, size_t *out)
         }
         n = n * 10 + (size_t)(text.ptr[i] - '0');
     }
-    if (n == 0 || n > BATCH_ENVELOPES_MAX) {
+    if (n == 0 || n > ENTRY_ENVELOPES_MAX) {
         return ERR_RANGE;
     }
     *out = n;

@@ -15,7 +15,10 @@
 #define BATCH_MEMORY_MAX                                                                           \
     (256u * 1024u * 1024u) /* one read: 32 entries of 16 partitions at their                       \
                               usual 256 KiB, with what is derived from them */
-#define BATCH_ENVELOPES_MAX 8192u
+#define BATCH_ENVELOPES_MAX                                                                        \
+    3072u                         /* then no further entry; with the last one it stays below       \
+                                    STORE_BATCH_MESSAGES_MAX */
+#define ENTRY_ENVELOPES_MAX 1024u /* of one entry; a gateway sends up to UPLINK_BATCH_ENVELOPES */
 
 enum batch_state {
     BATCH_PREPARING,
