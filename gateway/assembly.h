@@ -22,7 +22,7 @@ struct assembly {
     struct buf data;
     uint64_t total;                 /* bytes of the message seen so far, kept or dropped */
     uint32_t fragments, utf8_state;
-    bool in_message, is_binary, is_compressed, is_dropping, is_first_frame_over;
+    bool in_message, is_binary, is_compressed, is_dropping, is_first_frame_over, is_frame_open;
 };
 
 struct assembly_piece {

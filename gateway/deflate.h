@@ -12,9 +12,9 @@
 struct deflate_offer {
     bool is_acceptable;
     uint8_t server_window_bits;     /* 9…15; 0 = not asked for (15) */
-    uint32_t mentions;              /* how often libwebsockets will find the name in the header */
 };
-/* Parse a Sec-WebSocket-Extensions header strictly; the first acceptable offer wins. */
+/* Parse a Sec-WebSocket-Extensions header strictly; the first acceptable offer wins. A header that
+ * breaks the grammar anywhere offers nothing. */
 void deflate_choose_offer(struct bytes header, struct deflate_offer *out);
 
 struct deflate_ctx;
