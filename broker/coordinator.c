@@ -51,11 +51,6 @@ static const char lease_script[] = "local v = redis.call('GET', KEYS[1]) "
 static const char release_script[] =
     "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 
-uint32_t coordinator_share(uint32_t partitions, uint32_t count, uint32_t rank)
-{
-    return count ? partitions / count + (rank < partitions % count ? 1u : 0u) : 0;
-}
-
 static void on_lease(void *arg, int err, const struct redis_value *v)
 {
     struct lease *l = arg;
@@ -196,7 +191,7 @@ static void on_beat(void *arg, int err, const struct redis_value *v)
     metric_set(c->living, count);
     metric_set(c->owned, held_count(c));
     c->share =
-        c->is_leaving || rank == count ? 0 : coordinator_share(c->conf->partitions, count, rank);
+        c->is_leaving || rank == count ? 0 : partition_share(c->conf->partitions, count, rank);
     balance(c);
 }
 

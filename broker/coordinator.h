@@ -20,5 +20,3 @@ void coordinator_pause(struct coordinator *c);
 void coordinator_leave(struct coordinator *c);
 /* A partition was released by the pipeline: its lease may go to others. */
 void coordinator_check_released(struct coordinator *c);
-/* How many partitions broker number `rank` of `count` should own. Pure. */
-uint32_t coordinator_share(uint32_t partitions, uint32_t count, uint32_t rank);

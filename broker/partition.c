@@ -100,3 +100,8 @@ int64_t partition_redeliver_from(const struct partition *p, int64_t lowest_id)
     }
     return lowest_id;
 }
+
+uint32_t partition_share(uint32_t partitions, uint32_t count, uint32_t rank)
+{
+    return count ? partitions / count + (rank < partitions % count ? 1u : 0u) : 0;
+}

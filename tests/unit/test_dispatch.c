@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+/* Handlers as pure functions: every kind of envelope and of client message in every state of its
+ * work, against a list written by hand; then the rules of chat messages one by one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "broker/dispatch.h"
+#include "proto/mp_read.h"
+
+#define GATEWAY BYTES_LIT("gw.1")
+
+struct fixture {
+    struct arena *arena;
+    struct rooms rooms;
+    struct room *room;
+    struct effects fx;
+    struct buf scratch;
+    struct recent *recent;
+    struct world world;
+    struct work work;
+    int64_t ids[8];
+};
+
+static void begin(struct fixture *f)
+{
+    bool flag;
+    memset(f, 0, sizeof(*f));
+    f->arena = arena_new(1u << 20);
+    f->recent = recent_new();
+    buf_init(&f->scratch, 1u << 20);
+    effects_init(&f->fx, f->arena);
+    f->room = rooms_get(&f->rooms, BYTES_LIT("chat:7"));
+    f->room->channel_id = 7;
+    f->room->last_seq = 41;
+    f->room->is_loaded = true;
+    assert_int_equal(room_set_name(f->room, BYTES_LIT("general")), 0);
+    assert_int_equal(room_add(f->room, GATEWAY, 1, 10, BYTES_LIT("ann"), &flag), 0);
+    for (size_t i = 0; i < 8; i++) {
+        f->ids[i] = 1000 + (int64_t)i;
+    }
+    f->world = (struct world){.now_ms = 1704110400000u,
+                              .sanitize_mode = SANITIZE_MARKUP,
+                              .message_max_chars = 10,
+                              .room_presence_limit = 3,
+                              .recent = f->recent,
+                              .ids = f->ids,
+                              .id_count = 8,
+                              .scratch = &f->scratch,
+                              .fx = &f->fx};
+    f->work = (struct work){.origin = {2, {50, 0}, 0}, .gateway = GATEWAY, .room = f->room};
+    effects_begin(&f->fx, 2, f->work.origin.entry);
+}
+
+static void end(struct fixture *f)
+{
+    effects_done(&f->fx);
+    rooms_clear(&f->rooms);
+    recent_free(f->recent);
+    buf_done(&f->scratch);
+    arena_free(f->arena);
+}
+
+static void as_chat(struct fixture *f, const char *text)
+{
+    f->work.env = (struct up_envelope){.kind = UP_FRAME, .conn = 1};
+    f->work.env.frame.frame_no = 5;
+    f->work.env.frame.actor.user_id = 10;
+    f->work.env.frame.actor.username = BYTES_LIT("ann");
+    f->work.env.frame.topic = BYTES_LIT("chat:7");
+    f->work.env.frame.msg.kind = KIND_CHAT_MESSAGE;
+    f->work.env.frame.msg.text = bytes_str(text);
+}
+
+/* The items for the one gateway, as a word: T topic, R reply, A ack, J joined, X refused. */
+static void outcome(struct fixture *f, char word[8], struct down_item items[7])
+{
+    struct effects_gateway *g;
+    struct mp_read r;
+    size_t n = 0;
+
+    effects_end(&f->fx);
+    assert_int_equal(f->fx.err, 0);
+    memset(word, 0, 8);
+    HASH_FIND(hh, f->fx.gateways, GATEWAY.ptr, GATEWAY.len, g);
+    if (!g) {
+        return;
+    }
+    mp_read_init(&r, buf_bytes(&g->sections));
+    while (!mp_at_end(&r)) {
+        struct down_section s;
+        assert_int_equal(down_section_decode(&r, &s), 0);
+        for (uint32_t i = 0; i < s.item_count && n < 7; i++) {
+            assert_int_equal(down_item_decode(&r, &items[n]), 0);
+            word[n] = "?GXJTRAHK"[items[n].kind];
+            n++;
+        }
+    }
+}
+
+static const char *code_of(struct bytes json, char out[64])
+{
+    json_t *o = json_loadb(json.ptr, json.len, 0, NULL);
+    const char *code = json_string_value(json_object_get(o, "code"));
+    snprintf(out, 64, "%s", code ? code : "");
+    json_decref(o);
+    return out;
+}
+
+/* ---- kind x state ---- */
+
+enum work_state { FRESH, STALE, REPLAY, REPLAY_STORED, NO_CHANNEL, WORK_STATES };
+
+static void set_work_state(struct fixture *f, enum work_state s)
+{
+    f->work.is_stale = s == STALE;
+    f->work.is_replay = s == REPLAY || s == REPLAY_STORED;
+    f->work.is_stored = s == REPLAY_STORED;
+    f->room->is_missing = s == NO_CHANNEL;
+}
+
+static void test_every_kind_in_every_state(void **state)
+{
+    /* What the sender's gateway gets, by kind and state. */
+    static const char *const frames[KIND_COUNT][WORK_STATES] = {
+        [KIND_INVALID] = {"R", "R", "R", "A", "R"},
+        [KIND_CHAT_MESSAGE] = {"TA", "R", "R", "A", "R"},
+        [KIND_PING] = {"R", "R", "R", "A", "R"},
+        [KIND_HEARTBEAT] = {"R", "R", "R", "A", "R"},
+    };
+    static const char *const joins[WORK_STATES] = {"JT", "JT", "JT", "JT", "X"};
+    static const char *const leaves[WORK_STATES] = {"", "", "", "", ""};
+    struct down_item items[7];
+    struct fixture f;
+    char word[8];
+    (void)state;
+
+    for (unsigned s = 0; s < WORK_STATES; s++) {
+        for (unsigned kind = 0; kind < KIND_COUNT; kind++) {
+            begin(&f);
+            as_chat(&f, "hello");
+            f.work.env.frame.msg.kind = (enum client_kind)kind;
+            set_work_state(&f, (enum work_state)s);
+            dispatch(&f.world, &f.work);
+            outcome(&f, word, items);
+            assert_string_equal(word, frames[kind][s]);
+            assert_int_equal(f.fx.message_count, kind == KIND_CHAT_MESSAGE && s == FRESH);
+            end(&f);
+        }
+        begin(&f);
+        f.work.env = (struct up_envelope){.kind = UP_JOIN, .conn = 2};
+        f.work.env.join.actor.user_id = 11;
+        f.work.env.join.actor.username = BYTES_LIT("bob");
+        set_work_state(&f, (enum work_state)s);
+        dispatch(&f.world, &f.work);
+        outcome(&f, word, items);
+        assert_string_equal(word, joins[s]);
+        end(&f);
+
+        begin(&f);
+        f.work.env = (struct up_envelope){.kind = UP_LEAVE, .conn = 1};
+        f.work.env.leave.user_id = 10;
+        set_work_state(&f, (enum work_state)s);
+        dispatch(&f.world, &f.work);
+        outcome(&f, word, items);
+        assert_string_equal(word, leaves[s]);
+        assert_true(room_is_empty(f.room));
+        end(&f);
+    }
+}
+
+/* ---- chat messages ---- */
+
+static void test_message_is_stored_and_shown(void **state)
+{
+    struct down_item items[7];
+    struct fixture f;
+    char word[8];
+    json_t *frame;
+    (void)state;
+
+    begin(&f);
+    as_chat(&f, "a <b>");
+    f.work.env.frame.msg.client_id = BYTES_LIT("c-1");
+    dispatch(&f.world, &f.work);
+    outcome(&f, word, items);
+    assert_string_equal(word, "TA");
+    assert_int_equal(items[0].topic.seq, 42);
+    assert_int_equal(items[0].topic.exclude_user, 0);
+    assert_int_equal(items[1].ack.frame_no, 5);
+    assert_int_equal(f.fx.messages[0].id, 1000);
+    assert_int_equal(f.fx.messages[0].seq, 42);
+    assert_int_equal(f.room->last_seq, 42);
+    assert_true(bytes_eq_str(f.fx.messages[0].content, "a <\xe2\x80\x8b"
+                                                       "b>"));
+    frame = json_loadb(items[0].topic.json.ptr, items[0].topic.json.len, 0, NULL);
+    assert_int_equal(json_integer_value(json_object_get(frame, "seq")), 42);
+    assert_string_equal(json_string_value(json_object_get(frame, "client_id")), "c-1");
+    json_decref(frame);
+
+    /* Again: nothing new, the first copy for the sender alone. */
+    f.work.env.frame.frame_no = 6;
+    f.work.env.frame.msg.text = BYTES_LIT("other");
+    dispatch(&f.world, &f.work);
+    outcome(&f, word, items);
+    assert_string_equal(word, "TAR");
+    assert_int_equal(f.fx.message_count, 1);
+    assert_true(bytes_eq(items[2].reply.json, items[0].topic.json));
+    assert_int_equal(items[2].reply.frame_no, 6);
+    end(&f);
+}
+
+static void test_refusals(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t channel_id, reply_to;
+        bool reply_exists;
+        enum channel_access other;
+        uint32_t attachments;
+        const char *code; /* NULL: accepted */
+    } rows[] = {
+        {"1234567890", 0, 0, false, 0, 0, NULL},
+        {"12345678901", 0, 0, false, 0, 0, "MESSAGE_TOO_LARGE"},
+        {"\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4", 0, 0,
+         false, 0, 0, NULL},
+        {"1234567890javascript:", 0, 0, false, 0, 0, NULL},
+        {"", 0, 0, false, 0, 0, "INVALID_MESSAGE"},
+        {"javascript:", 0, 0, false, 0, 0, "INVALID_MESSAGE"},
+        {"x", 7, 0, false, 0, 0, NULL},
+        {"x", 8, 0, false, ACCESS_NO_CHANNEL, 0, "CHANNEL_NOT_FOUND"},
+        {"x", 8, 0, false, ACCESS_DENIED, 0, "PERMISSION_DENIED"},
+        {"x", 8, 0, false, ACCESS_ALLOWED, 0, "INVALID_MESSAGE"},
+        {"x", 0, 99, true, 0, 0, NULL},
+        {"x", 0, 99, false, 0, 0, "INVALID_MESSAGE"},
+        {"x", 0, 0, false, 0, 1, "INVALID_MESSAGE"},
+    };
+    struct down_item items[7];
+    struct fixture f;
+    char word[8], code[64];
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        begin(&f);
+        as_chat(&f, rows[i].text);
+        f.work.env.frame.msg.channel_id = rows[i].channel_id;
+        f.work.env.frame.msg.reply_to = rows[i].reply_to;
+        f.work.env.frame.msg.attachment_count = rows[i].attachments;
+        f.work.reply_to_exists = rows[i].reply_exists;
+        f.work.other_channel = rows[i].other;
+        dispatch(&f.world, &f.work);
+        outcome(&f, word, items);
+        if (rows[i].code) {
+            assert_string_equal(word, "R");
+            assert_string_equal(code_of(items[0].reply.json, code), rows[i].code);
+            assert_int_equal(f.fx.message_count, 0);
+            assert_int_equal(f.room->last_seq, 41);
+            assert_int_equal(f.world.id_count, 8);
+        } else {
+            assert_string_equal(word, "TA");
+        }
+        end(&f);
+    }
+}
+
+static void test_without_ids_nothing_is_stored(void **state)
+{
+    struct down_item items[7];
+    struct fixture f;
+    char word[8], code[64];
+    (void)state;
+
+    begin(&f);
+    as_chat(&f, "hello");
+    f.world.id_count = 0;
+    dispatch(&f.world, &f.work);
+    outcome(&f, word, items);
+    assert_string_equal(word, "R");
+    assert_string_equal(code_of(items[0].reply.json, code), "SERVICE_UNAVAILABLE");
+    end(&f);
+}
+
+/* ---- presence in rooms ---- */
+
+static void join(struct fixture *f, uint64_t conn, int64_t user)
+{
+    f->work.env = (struct up_envelope){.kind = UP_JOIN, .conn = conn};
+    f->work.env.join.actor.user_id = user;
+    f->work.env.join.actor.username = BYTES_LIT("u");
+    dispatch(&f->world, &f->work);
+}
+
+static void test_presence_is_for_first_and_last_sockets(void **state)
+{
+    struct down_item items[7];
+    struct fixture f;
+    char word[8];
+    (void)state;
+
+    begin(&f);
+    join(&f, 2, 10); /* ann's second socket */
+    join(&f, 3, 11); /* somebody new */
+    outcome(&f, word, items);
+    assert_string_equal(word, "JJT");
+    assert_int_equal(items[0].joined.seq, 41);
+    assert_int_equal(items[2].topic.exclude_user, 11);
+    assert_int_equal(items[2].topic.seq, 0);
+    f.work.env = (struct up_envelope){.kind = UP_LEAVE, .conn = 1};
+    dispatch(&f.world, &f.work);
+    f.work.env = (struct up_envelope){.kind = UP_LEAVE, .conn = 2};
+    f.work.env.leave.user_id = 10;
+    dispatch(&f.world, &f.work);
+    outcome(&f, word, items);
+    assert_string_equal(word, "JJTT");
+    assert_int_equal(items[3].topic.exclude_user, 10);
+    end(&f);
+}
+
+static void test_large_rooms_have_no_presence(void **state)
+{
+    struct down_item items[7];
+    struct fixture f;
+    char word[8];
+    json_t *first;
+    (void)state;
+
+    begin(&f); /* limit 3 */
+    join(&f, 2, 11);
+    join(&f, 3, 12);
+    join(&f, 4, 13);
+    outcome(&f, word, items);
+    assert_string_equal(word, "JTJTJ");
+    first = json_loadb(items[4].joined.json.ptr, items[4].joined.json.len, 0, NULL);
+    assert_int_equal(json_array_size(json_object_get(first, "online_users")), 3);
+    json_decref(first);
+    end(&f);
+}
+
+static void test_rejoin_is_silent(void **state)
+{
+    struct down_item items[7];
+    struct fixture f;
+    char word[8];
+    (void)state;
+
+    begin(&f);
+    f.work.env = (struct up_envelope){.kind = UP_JOIN, .conn = 2};
+    f.work.env.join.actor.user_id = 11;
+    f.work.env.join.is_rejoin = true;
+    dispatch(&f.world, &f.work);
+    outcome(&f, word, items);
+    assert_string_equal(word, "J");
+    assert_int_equal(items[0].joined.json.len, 0);
+    assert_int_equal(items[0].joined.seq, 41);
+    end(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_kind_in_every_state),
+        cmocka_unit_test(test_message_is_stored_and_shown),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_without_ids_nothing_is_stored),
+        cmocka_unit_test(test_presence_is_for_first_and_last_sockets),
+        cmocka_unit_test(test_large_rooms_have_no_presence),
+        cmocka_unit_test(test_rejoin_is_silent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

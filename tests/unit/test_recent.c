@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* First copies of messages: found by their whole key, bounded, forgotten by partition. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "broker/recent.h"
+#include "proto/limits.h"
+
+static struct rcbuf *frame_of(const char *text)
+{
+    struct rcbuf *f = rcbuf_new(bytes_str(text));
+    assert_non_null(f);
+    return f;
+}
+
+static void test_key_is_channel_author_and_id(void **state)
+{
+    struct recent *r = recent_new();
+    struct rcbuf *one = frame_of("one"), *two = frame_of("two");
+    struct client_key key = {1, 2, BYTES_LIT("x")};
+    struct client_key others[] = {{2, 2, BYTES_LIT("x")},
+                                  {1, 3, BYTES_LIT("x")},
+                                  {1, 2, BYTES_LIT("y")},
+                                  {1, 2, BYTES_LIT("xx")},
+                                  {1, 2, BYTES_NONE}};
+    (void)state;
+
+    recent_put(r, 0, &key, one);
+    recent_put(r, 0, &key, two);
+    assert_ptr_equal(recent_find(r, &key), one);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        assert_null(recent_find(r, &others[i]));
+    }
+    rcbuf_unref(one);
+    rcbuf_unref(two);
+    recent_free(r);
+}
+
+static void test_client_id_lengths(void **state)
+{
+    struct recent *r = recent_new();
+    struct rcbuf *f = frame_of("f");
+    char id[CLIENT_ID_MAX_BYTES + 1] = {0};
+    struct client_key key = {1, 2, {id, CLIENT_ID_MAX_BYTES}};
+    (void)state;
+
+    recent_put(r, 0, &key, f);
+    assert_ptr_equal(recent_find(r, &key), f);
+    key.client_id.len++;
+    recent_put(r, 0, &key, f);
+    assert_null(recent_find(r, &key));
+    rcbuf_unref(f);
+    recent_free(r);
+}
+
+static void test_oldest_goes_first(void **state)
+{
+    struct recent *r = recent_new();
+    struct rcbuf *f = frame_of("f");
+    char id[16];
+    (void)state;
+
+    for (unsigned i = 0; i <= RECENT_MAX; i++) {
+        int len = snprintf(id, sizeof(id), "%u", i);
+        struct client_key key = {1, 2, {id, (size_t)len}};
+        recent_put(r, 0, &key, f);
+    }
+    assert_null(recent_find(r, &(struct client_key){1, 2, BYTES_LIT("0")}));
+    assert_non_null(recent_find(r, &(struct client_key){1, 2, BYTES_LIT("1")}));
+    assert_non_null(recent_find(r, &(struct client_key){1, 2, BYTES_LIT("32768")}));
+    assert_int_equal(f->refs, RECENT_MAX + 1);
+    recent_free(r);
+    assert_int_equal(f->refs, 1);
+    rcbuf_unref(f);
+}
+
+static void test_forget_partition(void **state)
+{
+    struct recent *r = recent_new();
+    struct rcbuf *f = frame_of("f");
+    struct client_key a = {1, 2, BYTES_LIT("a")}, b = {1, 2, BYTES_LIT("b")};
+    (void)state;
+
+    recent_put(r, 3, &a, f);
+    recent_put(r, 4, &b, f);
+    recent_forget(r, 3);
+    assert_null(recent_find(r, &a));
+    assert_non_null(recent_find(r, &b));
+    rcbuf_unref(f);
+    recent_free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_key_is_channel_author_and_id),
+        cmocka_unit_test(test_client_id_lengths),
+        cmocka_unit_test(test_oldest_goes_first),
+        cmocka_unit_test(test_forget_partition),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
