@@ -28,6 +28,7 @@
 
 struct broker {
     const struct broker_conf *conf;
+    const struct token_keys *keys;
     struct loop *loop;
     struct redis_link *command, *read;
     struct store *store;
@@ -163,12 +164,12 @@ static void free_parts(struct broker *b)
     if (b->pipeline) {
         pipeline_drop_all(b->pipeline);
     }
+    requests_free(b->requests);
     worker_free(b->worker);
     egress_free(b->egress);
     redis_link_free(b->read);
     redis_link_free(b->command);
     store_pg_free(b->store);
-    requests_free(b->requests);
     intake_free(b->intake);
     pipeline_free(b->pipeline);
     loop_signal_free(b->on_term);
@@ -220,7 +221,8 @@ static int build_work(struct broker *b)
                                                        .redis = b->command,
                                                        .worker = b->worker,
                                                        .egress = b->egress,
-                                                       .conf = b->conf});
+                                                       .conf = b->conf,
+                                                       .keys = b->keys});
     if (!b->requests) {
         return ERR_NOMEM;
     }
@@ -249,9 +251,9 @@ static void make_owner(struct broker *b)
     snprintf(b->owner, sizeof(b->owner), "%.100s.%016" PRIx64, b->conf->name, incarnation);
 }
 
-int broker_serve(const struct broker_conf *conf)
+int broker_serve(const struct broker_conf *conf, const struct token_keys *keys)
 {
-    struct broker b = {.conf = conf};
+    struct broker b = {.conf = conf, .keys = keys};
     int err, exit_code = EXIT_FAILURE;
 
     make_owner(&b);

@@ -9,7 +9,10 @@
 #include "broker/broker.h"
 #include "broker/io/admin.h"
 #include "broker/io/migrate.h"
+#include "broker/io/token_key_files.h"
+#include "common/io/clock.h"
 #include "common/log.h"
+#include "common/mem.h"
 
 static const char usage[] =
     "kibray-broker - authentication, storage and fan-out of Kibray Realtime\n"
@@ -56,10 +59,46 @@ static bool has_flag(int argc, char **argv, const char *flag)
     return false;
 }
 
-static bool is_admin(const char *word)
+/* Splits the administrative flags from the rest: those stay for admin_run, the rest are settings
+ * and words for conf_load. Returns how many arguments `rest` has. */
+static int without_admin_flags(int argc, char **argv, char **rest)
 {
-    return word && (strcmp(word, "user") == 0 || strcmp(word, "channel") == 0 ||
-                    strcmp(word, "member") == 0);
+    int n = 0;
+    for (int i = 0; i < argc; i++) {
+        bool takes_next = false;
+        if (i > 0 && admin_is_flag(argv[i], &takes_next)) {
+            i += takes_next;
+            continue;
+        }
+        rest[n++] = argv[i];
+    }
+    return n;
+}
+
+static bool is_admin(const struct conf_words *words)
+{
+    return words->count &&
+           (strcmp(words->items[0], "user") == 0 || strcmp(words->items[0], "channel") == 0 ||
+            strcmp(words->items[0], "member") == 0);
+}
+
+/* Without a name of its own a broker has its host's. */
+static int default_name(struct broker_conf *conf)
+{
+    char host[128] = "broker";
+    char *copy;
+
+    if (conf->name[0]) {
+        return 0;
+    }
+    (void)!gethostname(host, sizeof(host) - 1);
+    copy = mem_dup_str(bytes_str(host));
+    if (!copy) {
+        return ERR_NOMEM;
+    }
+    mem_free(conf->name);
+    conf->name = copy;
+    return 0;
 }
 
 static void dump_settings(const struct broker_conf *conf)
@@ -74,23 +113,28 @@ static void dump_settings(const struct broker_conf *conf)
 
 static int serve(struct broker_conf *conf)
 {
+    struct token_keys *keys = NULL;
     char process[160];
     struct buf problem;
-    int err;
+    int code = 2;
 
     buf_init(&problem, 1024);
-    err = broker_conf_check(conf, &problem);
-    if (err) {
+    if (broker_conf_check(conf, &problem) || token_key_files_load(conf, &keys, &problem)) {
         fprintf(stderr, "kibray-broker: %.*s\n", BYTES_FMT(buf_bytes(&problem)));
-        buf_done(&problem);
-        return 2;
+        goto out;
     }
-    buf_done(&problem);
+    if (default_name(conf)) {
+        goto out;
+    }
     snprintf(process, sizeof(process), "broker-%.128s", conf->name);
     log_set_process(process);
     log_set_level((enum log_level)conf->log_level);
     dump_settings(conf);
-    return broker_serve(conf);
+    code = broker_serve(conf, keys);
+out:
+    buf_done(&problem);
+    token_keys_free(keys);
+    return code;
 }
 
 static int run_command(struct broker_conf *conf, const struct conf_words *words)
@@ -109,14 +153,13 @@ int main(int argc, char **argv)
 {
     struct broker_conf conf = {0};
     struct conf_words words = {0};
+    struct conf_input input = {.lookup = look_up};
     struct buf problem;
-    bool admin = argc > 1 && is_admin(argv[1]);
-    /* The administrative commands have flags of their own; their settings are the environment. */
-    struct conf_input input = {.argc = admin ? 1 : argc, .argv = argv, .lookup = look_up};
     int code;
 
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
+    log_set_clock(clock_wall_ms);
     if (has_flag(argc, argv, "--help")) {
         return print_text(conf_help, usage);
     }
@@ -128,15 +171,20 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     buf_init(&problem, 1024);
+    input.argv = mem_alloc(((size_t)argc + 1) * sizeof(*input.argv));
+    if (!input.argv) {
+        return EXIT_FAILURE;
+    }
+    input.argc = without_admin_flags(argc, argv, input.argv);
     if (conf_load(broker_conf_rows, broker_conf_row_count, &conf, &input, &words, &problem)) {
         fprintf(stderr, "kibray-broker: %.*s\n", BYTES_FMT(buf_bytes(&problem)));
         code = 2;
-    } else if (admin) {
-        code = admin_run(conf.database_url, (const char *const *)(argv + 1), (size_t)argc - 1, argc,
-                         argv);
+    } else if (is_admin(&words)) {
+        code = admin_run(conf.database_url, words.items, words.count, argc, argv);
     } else {
         code = run_command(&conf, &words);
     }
+    mem_free(input.argv);
     buf_done(&problem);
     conf_free(broker_conf_rows, broker_conf_row_count, &conf);
     return code;
