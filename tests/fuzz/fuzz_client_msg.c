@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Any bytes as a frame of a browser: refused, or a message within all bounds that means the same
+ * when it is written as JSON and read again, and that the broker's decoder accepts. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "proto/client_msg.h"
+#include "proto/envelope.h"
+#include "proto/json_out.h"
+
+#define MEMORY_MAX (16u * 1024u * 1024u)
+
+static void check(bool is_right)
+{
+    if (!is_right) {
+        abort();
+    }
+}
+
+static void check_text(struct bytes text)
+{
+    check(utf8_check(text) == 0);
+    check(text.len == 0 || !memchr(text.ptr, 0, text.len));
+}
+
+static void check_bounds(const struct client_msg *msg)
+{
+    check(msg->kind > KIND_INVALID && msg->kind < KIND_COUNT);
+    check(utf8_count(msg->client_id) <= CLIENT_ID_MAX_CHARS);
+    check_text(msg->client_id);
+    check_text(msg->text);
+    check(msg->channel_id >= 0 && msg->channel_id <= ID_MAX);
+    check(msg->reply_to >= 0 && msg->reply_to <= ID_MAX);
+    check(msg->attachment_count <= ATTACHMENTS_MAX);
+    for (uint32_t i = 0; i < msg->attachment_count; i++) {
+        check(msg->attachments[i] > 0 && msg->attachments[i] <= ID_MAX);
+    }
+}
+
+static void check_same(const struct client_msg *a, const struct client_msg *b)
+{
+    check(a->kind == b->kind);
+    check(bytes_eq(a->client_id, b->client_id));
+    check(bytes_eq(a->text, b->text));
+    check(a->channel_id == b->channel_id && a->reply_to == b->reply_to);
+    check(a->attachment_count == b->attachment_count);
+    check(memcmp(a->attachments, b->attachments, sizeof(a->attachments)) == 0);
+}
+
+static void write_json(const struct client_msg *msg, struct buf *out)
+{
+    struct json_out j;
+
+    json_out_init(&j, out);
+    json_begin_object(&j);
+    json_kstr(&j, "type", bytes_str(kind_info(msg->kind)->type));
+    if (msg->kind == KIND_CHAT_MESSAGE) {
+        json_kstr(&j, "message", msg->text);
+    }
+    if (msg->client_id.len) {
+        json_kstr(&j, "client_id", msg->client_id);
+    }
+    if (msg->channel_id) {
+        json_ki64(&j, "channel_id", msg->channel_id);
+    }
+    if (msg->reply_to) {
+        json_ki64(&j, "reply_to", msg->reply_to);
+    }
+    json_key(&j, "attachments");
+    json_begin_array(&j);
+    for (uint32_t i = 0; i < msg->attachment_count; i++) {
+        json_i64(&j, msg->attachments[i]);
+    }
+    json_end_array(&j);
+    json_end_object(&j);
+    check(j.err == 0);
+}
+
+static void through_json(const struct client_msg *msg, struct arena *arena)
+{
+    struct client_msg back;
+    struct buf json;
+
+    buf_init(&json, MEMORY_MAX);
+    write_json(msg, &json);
+    check(client_msg_parse(buf_bytes(&json), arena, &back) == 0);
+    check_same(msg, &back);
+    buf_done(&json);
+}
+
+static void through_an_envelope(const struct client_msg *msg)
+{
+    struct up_envelope env = {
+        .kind = UP_FRAME,
+        .conn = 1,
+        .frame = {.frame_no = 1, .actor = {.user_id = 1}, .msg = *msg},
+    };
+    struct up_envelope back;
+    struct buf out;
+    size_t used;
+
+    buf_init(&out, ENVELOPE_MAX_BYTES);
+    check(up_envelope_encode(&env, &out) == 0);
+    check(up_envelope_decode(buf_bytes(&out), &back, &used) == 0);
+    check_same(msg, &back.frame.msg);
+    buf_done(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct client_msg msg;
+    struct arena *arena = arena_new(MEMORY_MAX);
+
+    if (!arena) {
+        return 0;
+    }
+    if (client_msg_parse(bytes_of(data, size), arena, &msg) == 0) {
+        check_bounds(&msg);
+        through_json(&msg, arena);
+        through_an_envelope(&msg);
+    } else {
+        check(msg.text.len == 0 && msg.attachment_count == 0);
+        check_text(msg.client_id);
+    }
+    arena_free(arena);
+    return 0;
+}
