@@ -49,35 +49,52 @@ static bool opens_markup(struct bytes text)
     return (lower >= 'a' && lower <= 'z') || memchr("/!?", text.ptr[1], 3) != NULL;
 }
 
-/* What stands in the output for the first character of `text`; none: that character itself. */
+/* What the mode puts in the place of the first character, which find_special gave. */
 static struct bytes replacement(enum sanitize_mode mode, struct bytes text)
 {
-    if (mode == SANITIZE_MARKUP && opens_markup(text)) {
-        return BYTES_LIT("<\xE2\x80\x8B"); /* '<', U+200B */
+    struct bytes itself = bytes_of(text.ptr, 1);
+
+    if (mode == SANITIZE_MARKUP) {
+        return opens_markup(text) ? BYTES_LIT("<\xE2\x80\x8B") : itself; /* '<', U+200B */
     }
-    if (mode == SANITIZE_ESCAPE && !(text.ptr[0] == '&' && begins_entity(text))) {
-        return bytes_str(entity_of(text.ptr[0]));
+    return text.ptr[0] == '&' && begins_entity(text) ? itself : bytes_str(entity_of(text.ptr[0]));
+}
+
+/* Where the next character stands that the mode may replace. */
+static size_t find_special(enum sanitize_mode mode, struct bytes text)
+{
+    const char *p = NULL;
+    size_t i = 0;
+
+    switch (mode) {
+    case SANITIZE_PATTERNS:
+        return text.len;
+    case SANITIZE_MARKUP:
+        p = text.len > 0 ? memchr(text.ptr, '<', text.len) : NULL;
+        return p != NULL ? (size_t)(p - text.ptr) : text.len;
+    case SANITIZE_ESCAPE:
+        while (i < text.len && entity_of(text.ptr[i]) == NULL) {
+            i++;
+        }
+        return i;
     }
-    return BYTES_NONE;
+    return text.len;
 }
 
 static int append_rendered(enum sanitize_mode mode, struct bytes text, struct buf *out)
 {
-    size_t done = 0;
     int err = 0;
 
-    for (size_t i = 0; i < text.len && err == 0; i++) {
-        struct bytes other = replacement(mode, bytes_skip(text, i));
-        if (other.len == 0) {
-            continue;
+    while (text.len > 0 && err == 0) {
+        size_t plain = find_special(mode, text);
+        err = buf_append(out, bytes_of(text.ptr, plain));
+        text = bytes_skip(text, plain);
+        if (err == 0 && text.len > 0) {
+            err = buf_append(out, replacement(mode, text));
+            text = bytes_skip(text, 1);
         }
-        err = buf_append(out, bytes_of(text.ptr + done, i - done));
-        if (err == 0) {
-            err = buf_append(out, other);
-        }
-        done = i + 1;
     }
-    return err != 0 ? err : buf_append(out, bytes_skip(text, done));
+    return err;
 }
 
 static int sanitize_suspicious(enum sanitize_mode mode, struct bytes in, struct buf *out,
@@ -105,39 +122,60 @@ out:
 }
 
 /* Every match ends in one of ( : = >, so text without them, without controls and without what
- * the mode replaces is copied as it is. The scan is branchless within a block, for the compiler
- * to do many bytes at once. */
-#define SCAN_BLOCK 64u
-#define SEEN_SUSPICIOUS 1u
-#define SEEN_NON_ASCII 2u
+ * the mode replaces is copied as it is. Eight bytes are looked at in a time, each in a lane of a
+ * word. With the top bit of each lane cleared first, no sum or difference leaves its lane. */
+#define LANES(c) (UINT64_C(0x0101010101010101) * (c))
+#define LANE_TOPS LANES(0x80U)
 
-static unsigned scan_byte(unsigned char c, unsigned char escape)
+/* The top bit of each lane whose value (below 0x80) is `c`. */
+static inline uint64_t lanes_equal(uint64_t word, unsigned char c)
 {
-    unsigned char control = (c < 0x20) & (c != '\t') & (c != '\n');
-    unsigned char mark = (c == '<') | (c == '>') | (c == '(') | (c == ':') | (c == '=');
-    unsigned char quote = ((c == '&') | (c == '"') | (c == '\'')) & escape;
-
-    return (unsigned)(control | mark | quote | (c == 0x7F)) | (unsigned)(c >> 7) << 1;
+    return (LANE_TOPS - (word ^ LANES(c))) & LANE_TOPS;
 }
 
-static unsigned scan(enum sanitize_mode mode, struct bytes in)
+/* The same for a value of `c` or more; `c` is not 0. */
+static inline uint64_t lanes_from(uint64_t word, unsigned char c)
 {
-    const unsigned char *p = (const unsigned char *)in.ptr;
-    unsigned char escape = mode == SANITIZE_ESCAPE;
-    unsigned seen = 0;
-    size_t i = 0;
+    return (word + LANES(0x80U - c)) & LANE_TOPS;
+}
 
-    for (; in.len - i >= SCAN_BLOCK && !(seen & SEEN_SUSPICIOUS); i += SCAN_BLOCK) {
-        unsigned char block = 0;
-        for (size_t k = 0; k < SCAN_BLOCK; k++) {
-            block |= (unsigned char)scan_byte(p[i + k], escape);
-        }
-        seen |= block;
+struct scan {
+    uint64_t suspicious; /* not 0: there is such a character */
+    uint64_t non_ascii;
+};
+
+static inline void scan_word(uint64_t bytes, bool is_escape, struct scan *scan)
+{
+    uint64_t word = bytes & ~LANE_TOPS;
+    uint64_t control =
+        ~lanes_from(word, 0x20) & ~lanes_equal(word, '\t') & ~lanes_equal(word, '\n');
+    /* : ; < = > follow one another; the semicolon among them only costs time. */
+    uint64_t mark = lanes_from(word, ':') & ~lanes_from(word, '?');
+    uint64_t found = control | mark | lanes_equal(word, '(') | lanes_equal(word, 0x7F);
+
+    if (is_escape) {
+        found |= lanes_equal(word, '&') | lanes_equal(word, '"') | lanes_equal(word, '\'');
     }
-    for (; i < in.len && !(seen & SEEN_SUSPICIOUS); i++) {
-        seen |= scan_byte(p[i], escape);
+    scan->suspicious |= found & ~bytes & LANE_TOPS;
+    scan->non_ascii |= bytes & LANE_TOPS;
+}
+
+/* Ends early at something suspicious. */
+static struct scan scan_text(bool is_escape, struct bytes in)
+{
+    struct scan scan = {0};
+    uint64_t word;
+
+    for (; in.len >= sizeof(word) && !scan.suspicious; in = bytes_skip(in, sizeof(word))) {
+        memcpy(&word, in.ptr, sizeof(word));
+        scan_word(word, is_escape, &scan);
     }
-    return seen;
+    if (in.len > 0 && !scan.suspicious) {
+        word = LANES((unsigned char)' ');
+        memcpy(&word, in.ptr, in.len);
+        scan_word(word, is_escape, &scan);
+    }
+    return scan;
 }
 
 /* U+0080 to U+009F are C2 80 to C2 9F. */
@@ -157,20 +195,21 @@ static bool has_c1_control(struct bytes text)
 int sanitize_text(enum sanitize_mode mode, struct bytes in, struct buf *out,
                   size_t *out_code_points)
 {
-    unsigned seen = scan(mode, in);
+    struct scan scan = scan_text(mode == SANITIZE_ESCAPE, in);
+    bool is_ascii = scan.non_ascii == 0;
 
-    if (seen != 0 && utf8_check(in) != 0) {
+    if ((scan.suspicious || !is_ascii) && utf8_check(in) != 0) {
         return ERR_UTF8;
     }
-    if ((seen & SEEN_SUSPICIOUS) && memchr(in.ptr, '\0', in.len) != NULL) {
+    if (scan.suspicious && memchr(in.ptr, '\0', in.len) != NULL) {
         return ERR_RANGE;
     }
-    if ((seen & SEEN_SUSPICIOUS) || ((seen & SEEN_NON_ASCII) && has_c1_control(in))) {
+    if (scan.suspicious || (!is_ascii && has_c1_control(in))) {
         return sanitize_suspicious(mode, in, out, out_code_points);
     }
     int err = buf_append(out, in);
     if (err == 0) {
-        *out_code_points = (seen & SEEN_NON_ASCII) ? utf8_count(in) : in.len;
+        *out_code_points = is_ascii ? in.len : utf8_count(in);
     }
     return err;
 }

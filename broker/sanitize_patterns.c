@@ -47,11 +47,13 @@ enum literal_bit {
 #define FLAG_IFRAME BIT(61)  /* an <iframe since the last '>' */
 #define FLAG_SCRIPT BIT(62)  /* a <script since the last '>' */
 #define FLAG_TAG BIT(63)     /* a whole <script…> */
+#define FLAGS (FLAG_HANDLER | FLAG_IFRAME | FLAG_SCRIPT | FLAG_TAG)
 #define FLAG_NONE UINT64_C(0)
 
 _Static_assert(LITERALS_BITS <= 60, "literals and flags share 64 bits");
 
-static const uint64_t handler_last = BIT(ONERROR_LAST) | BIT(ONCLICK_LAST) | BIT(ONLOAD_LAST);
+#define HANDLER_LAST (BIT(ONERROR_LAST) | BIT(ONCLICK_LAST) | BIT(ONLOAD_LAST))
+#define RAISING_LAST (HANDLER_LAST | BIT(IFRAME_LAST) | BIT(SCRIPT_LAST))
 
 struct literal {
     const char *text;
@@ -172,29 +174,32 @@ static size_t before_tag(const struct stack *s, size_t len)
     return before_flag(s, len, FLAG_SCRIPT);
 }
 
-/* If the character `c` completes a match: true, and the stack's length before the match. */
-static bool completes(const struct stack *s, uint32_t c, uint64_t next, size_t *out_len)
+/* A '>' can end an iframe and a script at once; the one that began first takes both. */
+static size_t before_tag_end(const struct stack *s, uint64_t state, uint64_t next)
 {
-    uint64_t state = state_at(s, s->len);
-    size_t len = s->len;
+    bool ends_pair = (state & FLAG_TAG) && (next & BIT(CLOSE_LAST));
+    size_t pair = ends_pair ? before_tag(s, s->len) : s->len;
+    size_t iframe = (state & FLAG_IFRAME) ? before_flag(s, s->len, FLAG_IFRAME) : s->len;
 
-    if (next & BIT(JAVASCRIPT_LAST)) {
-        len = less_chars(s, len, sizeof("javascript:") - 2);
-    } else if (next & BIT(EVAL_LAST)) {
-        len = less_chars(s, len, sizeof("eval(") - 2);
-    } else if (c == '=' && (state & FLAG_HANDLER)) {
-        len = before_flag(s, len, FLAG_HANDLER);
-    } else if (c == '>') {
-        /* A '>' can end an iframe and a script at once; the one that began first takes both. */
-        size_t pair = (state & FLAG_TAG) && (next & BIT(CLOSE_LAST)) ? before_tag(s, len) : len;
-        size_t iframe = (state & FLAG_IFRAME) ? before_flag(s, len, FLAG_IFRAME) : len;
-        len = pair < iframe ? pair : iframe;
+    return pair < iframe ? pair : iframe;
+}
+
+/* The stack's length before the match that the character `c` completes, or else its length. */
+static size_t before_match(const struct stack *s, uint32_t c, uint64_t state, uint64_t next)
+{
+    switch (c) {
+    case ':':
+        return next & BIT(JAVASCRIPT_LAST) ? less_chars(s, s->len, sizeof("javascript") - 1)
+                                           : s->len;
+    case '(':
+        return next & BIT(EVAL_LAST) ? less_chars(s, s->len, sizeof("eval") - 1) : s->len;
+    case '=':
+        return state & FLAG_HANDLER ? before_flag(s, s->len, FLAG_HANDLER) : s->len;
+    case '>':
+        return before_tag_end(s, state, next);
+    default:
+        return s->len;
     }
-    if (len == s->len) {
-        return false; /* a match has characters before its last one */
-    }
-    *out_len = len;
-    return true;
 }
 
 /* The flags after the character `c`, which completed no match. */
@@ -202,10 +207,13 @@ static uint64_t next_flags(uint64_t state, uint32_t c, uint64_t next)
 {
     uint64_t flags = state & (FLAG_IFRAME | FLAG_SCRIPT | FLAG_TAG);
 
+    if (!(state & FLAGS) && !(next & RAISING_LAST)) {
+        return FLAG_NONE; /* nearly always */
+    }
     if (c == '>') {
         return state & (FLAG_SCRIPT | FLAG_TAG) ? FLAG_TAG : FLAG_NONE;
     }
-    if ((next & handler_last) || ((state & FLAG_HANDLER) && is_space(c))) {
+    if ((next & HANDLER_LAST) || ((state & FLAG_HANDLER) && is_space(c))) {
         flags |= FLAG_HANDLER;
     }
     if (next & BIT(IFRAME_LAST)) {
@@ -222,10 +230,10 @@ static void push(struct stack *s, uint32_t code_point, struct bytes encoded)
     uint64_t state = state_at(s, s->len);
     uint32_t c = fold(code_point);
     uint64_t next = c < 128 ? (state << 1 | s->first) & s->masks[c] : 0;
-    size_t len_before_match;
+    size_t len = before_match(s, c, state, next);
 
-    if (completes(s, c, next, &len_before_match)) {
-        s->len = len_before_match;
+    if (len < s->len) { /* a match has characters before its last one */
+        s->len = len;
         return;
     }
     next |= next_flags(state, c, next);
