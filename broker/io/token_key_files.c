@@ -22,7 +22,10 @@ static int read_file(const char *path, struct buf *out)
     if (err == 0) {
         got = fread(room, 1, TOKEN_KEY_FILE_MAX_BYTES + 1, f);
         buf_commit(out, got);
-        err = ferror(f) ? ERR_IO : got > TOKEN_KEY_FILE_MAX_BYTES ? ERR_LIMIT : 0;
+        err = ferror(f) ? ERR_IO : 0;
+    }
+    if (err == 0 && got > TOKEN_KEY_FILE_MAX_BYTES) {
+        err = ERR_LIMIT;
     }
     fclose(f);
     return err;
