@@ -134,6 +134,9 @@ int deflate_inflate(struct deflate_ctx *d, struct bytes in, size_t keep_max, siz
                        .is_kept = true};
     int err = in.len > UINT_MAX ? ERR_RANGE : 0;
 
+    if (in.len == 0) {
+        return 0; /* RFC 7692 §7.2.3.6 wants one byte for an empty message; some send none */
+    }
     if (inflateReset(&d->inflater) != Z_OK) {
         err = ERR_SYNTAX;
     }

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What the glue files of a gateway share. Each function group below is one file. Only glue
+ * includes this; pure modules know nothing of it. */
+#include <stdbool.h>
+#include <stdint.h>
+#include "common/arena.h"
+#include "common/buf.h"
+#include "common/health.h"
+#include "common/io/loop.h"
+#include "common/io/redis_link.h"
+#include "common/io/status_http.h"
+#include "gateway/address_count.h"
+#include "gateway/broker_watch.h"
+#include "gateway/deflate.h"
+#include "gateway/downlink.h"
+#include "gateway/flush_pace.h"
+#include "gateway/gateway.h"
+#include "gateway/handshake.h"
+#include "gateway/inbound.h"
+#include "gateway/inflight.h"
+#include "gateway/io/ws_port.h"
+#include "gateway/registry.h"
+#include "gateway/session.h"
+#include "gateway/session_table.h"
+#include "gateway/topic.h"
+#include "gateway/uplink.h"
+#include "gateway/users.h"
+#include "proto/delivery.h"
+
+#define SEND_MAX_BYTES (256u * 1024u)       /* of one write */
+#define SEND_SLOW_MAX_BYTES (64u * 1024u)   /* of one write to a socket that was blocked: what it
+                                               takes in CHANNEL_EXPIRY shows that it lives */
+#define PENDING_ACKS_MAX 1024u
+
+struct flusher {
+    struct flush_pace pace;
+    struct topic_news news;
+    struct loop_task task;
+    struct loop_timer *timer;
+    uint64_t acks_us[PENDING_ACKS_MAX];     /* received times of frames whose sender's copy goes
+                                               with the next round */
+    uint32_t ack_count;
+};
+
+struct drain {
+    bool is_on;
+    bool is_leaving;                        /* the registry was told */
+    struct loop_timer *timer;
+    uint64_t started_ms;
+    uint64_t leaving_ms;                    /* after the start */
+    uint32_t open, open_at_start;           /* sockets not closed yet */
+};
+
+struct gateway {
+    struct loop *loop;
+    const struct gateway_conf *conf;
+    uint32_t worker, user_limit;
+    char name[GATEWAY_NAME_MAX + 1];        /* the incarnation: "<name>.<16 hex>" */
+    char address[64];                       /* "0.0.0.0:8001" */
+    struct handshake_policy policy;
+    struct topic_limits topic_limits;
+
+    struct ws_port *port;
+    struct status_http *status;
+    struct redis_link *commands;
+    struct registry *registry;
+    struct broker_watch *brokers;
+    struct uplink *uplink;
+    struct downlink *downlink;
+    struct health health;
+
+    struct session_table *sessions;
+    struct user_table users;
+    struct topic_table topics;
+    struct address_table addresses;
+    struct inflight *inflight;
+    struct session *idle;                   /* all sessions, the longest silent first */
+    struct session *dead;                   /* freed at the end of the turn */
+    struct loop_task sweep;
+
+    struct flusher flusher;
+    struct drain drain;
+    struct arena *arena;                    /* of the message at hand */
+    struct deflate_ctx *deflate;
+    struct buf out;                         /* bytes for one write */
+    struct buf frame;                       /* a frame being made */
+    struct buf deflated;
+    struct buf json;
+    struct buf envelope;
+
+    struct loop_timer *tick;
+    uint32_t ticks;
+    uint64_t random;
+    int exit_code;
+};
+
+/* --- session_run.c: performs the plans of the session machine ------------------------------ */
+struct session_input {
+    const struct ws_request *request;       /* ACCEPTED */
+    const struct handshake *handshake;      /* ACCEPTED */
+    const struct down_item *item;           /* GRANTED, JOINED */
+    enum client_code code;                  /* REFUSED, WAIT_OVER */
+    enum close_code close;                  /* REFUSED, WAIT_OVER, CUT */
+    const char *reason;                     /* CUT: close reason; NULL = none */
+    bool is_clean;                          /* PEER_GONE */
+};
+void session_handle(struct session *s, enum session_event event, const struct session_input *in);
+void session_cut(struct session *s, enum close_code close, const char *reason);
+/* Closed so that it comes back with since= and misses nothing. `why` is a metric label. */
+void session_close_for_resume(struct session *s, const char *why);
+void topic_close_for_resume(struct gateway *g, struct topic *t, const char *why);
+/* A grant that nobody here wants: give the place back. */
+void give_back(struct gateway *g, const struct down_item *granted);
+
+/* --- opening.c: upgrade, open, the answers ------------------------------------------------- */
+void opening_on_upgrade(void *arg, const struct ws_request *req, struct ws_refusal *out);
+void *opening_on_open(void *arg, struct ws_conn *conn, const struct ws_request *req);
+void opening_on_closed(void *session, bool is_clean);
+/* Register all joined sockets again at a Redis that has forgotten them. */
+void opening_rejoin_all(struct gateway *g);
+void gateway_sweep(void *gateway);          /* frees what closed in this turn */
+
+/* --- receiving.c: messages of clients ------------------------------------------------------ */
+void receiving_on_message(void *session, struct bytes message, bool is_binary);
+void receiving_on_oversize(void *session);
+/* The frame has its credit: on to the uplink. */
+void receiving_release(struct session *s, uint64_t frame_no, uint32_t partition,
+                       struct bytes envelope);
+/* The user's limit refused the frame. */
+void receiving_refuse(struct session *s, uint64_t frame_no);
+
+/* --- quota_lease.c ------------------------------------------------------------------------- */
+void quota_lease(struct gateway *g, struct user *u);
+void quota_give_back(struct gateway *g, struct user *u);
+
+/* --- sending.c: private frames and flushes -------------------------------------------------- */
+/* Queue a text frame for one socket; an overfull queue evicts it. */
+void send_private(struct session *s, struct bytes json);
+void send_error(struct session *s, enum client_code code, struct bytes client_id);
+/* Queue a complete frame. Errors: ERR_FULL, ERR_NOMEM. */
+NODISCARD int send_frame(struct session *s, struct bytes frame);
+/* Write what is queued privately right now, if the socket takes it: before a close. */
+void send_now(struct session *s);
+void sending_on_writable(void *session);
+void sending_evict(struct session *s, const char *why);
+/* The topic has something new: flush at the end of the turn or at the next tick. */
+void flusher_news(struct gateway *g, struct topic *t);
+/* The sender's copy of a frame received at received_us is in topic t. */
+void flusher_acked(struct gateway *g, struct topic *t, uint64_t received_us);
+NODISCARD int flusher_init(struct gateway *g);
+void flusher_done(struct gateway *g);
+void observe_latency(uint64_t received_us);
+
+/* --- deliver.c: items of brokers ------------------------------------------------------------ */
+void deliver_item(void *gateway, const struct down_item *item);
+
+/* --- http_front.c --------------------------------------------------------------------------- */
+void http_front_on_request(void *arg, uint64_t request, const struct ws_request *req,
+                           struct bytes body);
+void http_front_on_gone(void *arg, uint64_t request);
+void http_front_answer(struct gateway *g, const struct down_item *item);
+void http_front_wait_over(struct gateway *g, uint64_t request);
+
+/* --- upkeep.c: what is done by the clock ----------------------------------------------------- */
+void upkeep_tick(void *gateway);            /* every UPKEEP_MS */
+#define UPKEEP_MS 100u
+
+/* --- drain.c ---------------------------------------------------------------------------------- */
+void drain_on_tick(void *gateway);
+
+/* --- gateway.c -------------------------------------------------------------------------------- */
+uint32_t gateway_random(struct gateway *g, uint32_t below);    /* 0…below-1; below 0 gives 0 */
+/* Encode and queue one envelope. Errors: ERR_FULL, ERR_NOMEM. */
+NODISCARD int gateway_send_up(struct gateway *g, uint32_t partition, enum uplink_policy policy,
+                              const struct up_envelope *env);
+void gateway_on_scrape(void *gateway);      /* refresh gauges */

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* Ordinary HTTP on the clients' port: health and metrics are answered here, /api/ goes to a broker
+ * and back, everything else is 404. Knows no credentials: their bytes travel as they came. */
+#include "common/io/clock.h"
+#include "gateway/gateway_state.h"
+#include "proto/limits.h"
+#include "proto/stream_keys.h"
+
+struct answer {
+    int status;
+    const char *code, *detail, *headers;
+};
+
+static const struct answer BAD_HOST = {400, "INVALID_MESSAGE", "This host is not served here.", ""};
+static const struct answer NOT_FOUND = {404, "NOT_FOUND", "There is nothing here.", ""};
+static const struct answer BAD_METHOD = {405, "METHOD_NOT_ALLOWED", "Only GET is served here.",
+                                         "Allow: GET, HEAD\r\n"};
+static const struct answer TOO_LONG = {414, "INVALID_MESSAGE", "The address is too long.", ""};
+static const struct answer LONG_HEADER = {431, "INVALID_MESSAGE",
+                                          "A header of the request is too long.", ""};
+static const struct answer UNAVAILABLE = {
+    503, "SERVICE_UNAVAILABLE", "The service is unavailable at the moment.", "Retry-After: 1\r\n"};
+
+/* A client that has gone needs no answer: nothing to do about that. */
+static void reply(struct gateway *g, uint64_t request, const struct answer *a)
+{
+    struct buf *json = &g->json;
+    int err;
+
+    buf_reset(json);
+    err = buf_printf(json, "{\"detail\":\"%s\",\"code\":\"%s\"}", a->detail, a->code);
+    err = ws_http_reply(g->port, request, a->status, BYTES_LIT("application/json"),
+                        bytes_str(a->headers), err == 0 ? buf_bytes(json) : BYTES_LIT("{}"));
+    (void)err;
+}
+
+static bool is_status_path(struct bytes path)
+{
+    return bytes_eq_str(path, "/metrics") || bytes_eq_str(path, "/healthz") ||
+           bytes_eq_str(path, "/readyz");
+}
+
+static void reply_status(struct gateway *g, uint64_t request, const struct ws_request *req)
+{
+    const char *type = "text/plain";
+    int status, ignored;
+
+    if (!bytes_eq_str(req->method, "GET") && !bytes_eq_str(req->method, "HEAD")) {
+        reply(g, request, &BAD_METHOD);
+        return;
+    }
+    gateway_on_scrape(g);
+    buf_reset(&g->json);
+    status = status_http_body(&g->health, req->path, &g->json, &type);
+    ignored = ws_http_reply(g->port, request, status, bytes_str(type), BYTES_LIT(""),
+                            buf_bytes(&g->json));
+    (void)ignored;
+}
+
+static bool has_long_header(const struct ws_request *req)
+{
+    return req->authorization.len > HEADER_VALUE_MAX_BYTES ||
+           req->cookie.len > HEADER_VALUE_MAX_BYTES ||
+           req->content_type.len > HEADER_VALUE_MAX_BYTES;
+}
+
+static int ask_broker(struct gateway *g, uint64_t request, const struct ws_request *req,
+                      struct bytes body)
+{
+    const struct inflight_entry entry = {.kind = INFLIGHT_HTTP, .conn = request};
+    const struct up_envelope env = {
+        .kind = UP_HTTP,
+        .conn = request,
+        .http = {.method = req->method,
+                 .path = req->path,
+                 .query = req->query,
+                 .body = body,
+                 .content_type = req->content_type,
+                 .address = req->address,
+                 .cred = {.authorization = req->authorization, .cookie = req->cookie}}};
+    int err = inflight_add(g->inflight, &entry, NULL, clock_mono_ms());
+
+    if (err != 0) {
+        return err;
+    }
+    err = gateway_send_up(g, partition_of_id(request, g->conf->partitions), UPLINK_ONCE, &env);
+    if (err != 0) {
+        http_front_on_gone(g, request);
+    }
+    return err;
+}
+
+void http_front_on_request(void *arg, uint64_t request, const struct ws_request *req,
+                           struct bytes body)
+{
+    struct gateway *g = arg;
+
+    if (is_status_path(req->path)) {
+        reply_status(g, request, req);
+    } else if (!handshake_is_host_allowed(g->conf->allowed_hosts, req->host)) {
+        reply(g, request, &BAD_HOST);
+    } else if (!bytes_has_prefix(req->path, BYTES_LIT("/api/"))) {
+        reply(g, request, &NOT_FOUND);
+    } else if (req->path.len > HTTP_PATH_MAX_BYTES || req->query.len > HTTP_PATH_MAX_BYTES) {
+        reply(g, request, &TOO_LONG);
+    } else if (has_long_header(req)) {
+        reply(g, request, &LONG_HEADER);
+    } else if (req->method.len > HTTP_METHOD_MAX_BYTES) {
+        reply(g, request, &BAD_METHOD);
+    } else if (ask_broker(g, request, req, body) != 0) {
+        reply(g, request, &UNAVAILABLE);
+    }
+}
+
+void http_front_on_gone(void *arg, uint64_t request)
+{
+    struct gateway *g = arg;
+    struct inflight_entry ignored;
+
+    inflight_take(g->inflight, INFLIGHT_HTTP, request, 0, &ignored);
+}
+
+void http_front_answer(struct gateway *g, const struct down_item *item)
+{
+    const struct down_http *http = &item->http;
+    struct inflight_entry entry;
+    int ignored;
+
+    if (inflight_take(g->inflight, INFLIGHT_HTTP, item->conn, 0, &entry)) {
+        ignored = ws_http_reply(g->port, item->conn, (int)http->status, http->content_type,
+                                http->headers, http->body);
+        (void)ignored; /* the client may have gone */
+    }
+}
+
+void http_front_wait_over(struct gateway *g, uint64_t request)
+{
+    reply(g, request, &UNAVAILABLE);
+}
