@@ -8,8 +8,9 @@ import { fileURLToPath } from "node:url";
 
 const corpus = join(dirname(fileURLToPath(import.meta.url)), "corpus");
 
-const head = (small, wide, n) =>
-  n < 32 && small !== null ? Buffer.from([small | n]) : Buffer.from([wide, n >> 8, n & 255]);
+// A type byte that holds `n` itself when it is below `limit`, or one with 16 bits behind it.
+const head = (small, limit, wide, n) =>
+  n < limit ? Buffer.from([small | n]) : Buffer.from([wide, n >> 8, n & 255]);
 
 function packNumber(n) {
   if (n >= 0 && n < 128) return Buffer.from([Number(n)]);
@@ -22,13 +23,12 @@ function packNumber(n) {
 // A string is str, a Buffer is bin.
 function pack(value) {
   if (Array.isArray(value)) {
-    const array = value.length < 16 ? Buffer.from([0x90 | value.length]) : head(null, 0xdc, value.length);
-    return Buffer.concat([array, ...value.map(pack)]);
+    return Buffer.concat([head(0x90, 16, 0xdc, value.length), ...value.map(pack)]);
   }
-  if (Buffer.isBuffer(value)) return Buffer.concat([head(null, 0xc5, value.length), value]);
+  if (Buffer.isBuffer(value)) return Buffer.concat([head(0, 0, 0xc5, value.length), value]);
   if (typeof value === "string") {
     const text = Buffer.from(value);
-    return Buffer.concat([head(0xa0, 0xda, text.length), text]);
+    return Buffer.concat([head(0xa0, 32, 0xda, text.length), text]);
   }
   if (typeof value === "boolean") return Buffer.from([value ? 0xc3 : 0xc2]);
   if (value === null) return Buffer.from([0xc0]);
