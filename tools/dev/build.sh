@@ -33,8 +33,9 @@ build_preset() {
     (
         flock 8
         if [ ! -f "$folder/build.ninja" ]; then
-            cd "$ROOT"
-            build_quietly "$folder/configure.log" cmake --preset "$preset" --log-level=WARNING
+            cd "$ROOT" || exit 1
+            build_quietly "$folder/configure.log" \
+                cmake --preset "$preset" --log-level=WARNING || exit 1
         fi
         build_quietly "$folder/build.log" ninja -C "$folder" "$@"
     ) 8>"$folder/.lock" || die "the build failed"
