@@ -124,6 +124,7 @@ int batch_add_entry(struct batch *b, struct partition *p, struct entry_id id,
         return err;
     }
     b->entry_count++;
+    b->bytes += fields->envelopes.len;
     return 0;
 }
 

@@ -16,8 +16,11 @@
     (256u * 1024u * 1024u) /* one read: 32 entries of 16 partitions at their                       \
                               usual 256 KiB, with what is derived from them */
 #define BATCH_ENVELOPES_MAX                                                                        \
-    3072u                         /* then no further entry; with the last one it stays below       \
-                                    STORE_BATCH_MESSAGES_MAX */
+    3072u /* then no further entry; with the last one it stays below                               \
+            STORE_BATCH_MESSAGES_MAX */
+#define BATCH_BYTES_MAX                                                                            \
+    (2u * 1024u * 1024u) /* of envelopes; then no further entry. Rendered at their worst (each     \
+                            character an entity) they stay below EGRESS_GATEWAY_MAX_BYTES */
 #define ENTRY_ENVELOPES_MAX 1024u /* of one entry; a gateway sends up to UPLINK_BATCH_ENVELOPES */
 
 enum batch_state {
@@ -45,7 +48,7 @@ struct batch {
     size_t work_count, work_cap;
     struct batch_part parts[PARTITIONS_MAX];
     size_t part_count;
-    size_t entry_count;
+    size_t entry_count, bytes;
     struct message_row *again; /* takeover: rows to deliver again */
     struct room **again_rooms;
     size_t again_count;

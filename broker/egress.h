@@ -11,8 +11,7 @@
 #include "proto/delivery.h"
 
 #define EGRESS_GATEWAY_MAX_BYTES                                                                   \
-    (64u * 1024u * 1024u) /* waiting for one gateway; more means that                              \
-                             Redis stands still: refused */
+    (24u * 1024u * 1024u) /* waiting for one gateway: below what a Redis link takes at a time */
 #define EGRESS_STREAM_MAXLEN                                                                       \
     "65536"                       /* XADD MAXLEN ~: a gateway reads and trims, a dead one          \
                                      cannot fill Redis */

@@ -93,7 +93,7 @@ static bool add_entry(struct intake *in, struct batch *b, const struct asked *a,
     struct entry_id id;
     int err;
 
-    if (b->work_count >= BATCH_ENVELOPES_MAX ||
+    if (b->work_count >= BATCH_ENVELOPES_MAX || b->bytes >= BATCH_BYTES_MAX ||
         (b->entry_count >= 1 && pipeline_wants_single_entries(in->pipeline))) {
         return false;
     }

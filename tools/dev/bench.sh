@@ -41,7 +41,7 @@ bench_end() {
 bench_run() {
     local name=$1
     shift
-    "$ROOT/build-release/bin/kibray-load" --name "$name" --port "$BENCH_PORT" \
+    "$ROOT/build-release/bin/kibray_load" --name "$name" --port "$BENCH_PORT" \
         --path "/ws/chat/bench-$name-%u/?token=$BENCH_TOKEN" \
         --pid "gateway=$BENCH_GATEWAY" --pid "broker=$BENCH_BROKER" --pid "redis=$BENCH_REDIS" "$@"
 }
@@ -49,7 +49,7 @@ bench_run() {
 bench_bare() {
     local name=$1
     shift
-    "$ROOT/build-release/bin/kibray-load" --bare --name "$name" "$@"
+    "$ROOT/build-release/bin/kibray_load" --bare --name "$name" "$@"
 }
 
 # A run of the list NAME COMMAND…, unless --only asks for another.
