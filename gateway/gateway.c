@@ -93,20 +93,13 @@ static void on_brokers(void *arg, bool is_any_alive)
     open_gate(g);
 }
 
-/* Brokers have dropped this life's subscriptions: end, and let the supervisor start a new one. */
+/* Brokers have dropped this life's subscriptions: all sockets come again, to a new life. */
 static void on_lease_lost(void *arg)
 {
     struct gateway *g = arg;
-    uint32_t cursor = 0;
-    struct session *s;
 
     g->exit_code = GATEWAY_EXIT_AGAIN;
-    while ((s = session_table_next(g->sessions, &cursor)) != NULL) {
-        session_close_for_resume(s, "lease");
-    }
-    if (!g->drain.is_on) {
-        gateway_stop(g);
-    }
+    drain_start(g, 0);
 }
 
 /* --- building ------------------------------------------------------------------------------------

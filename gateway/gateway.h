@@ -11,7 +11,7 @@ enum gateway_exit {
     GATEWAY_EXIT_USAGE = 64,        /* flags or settings */
     GATEWAY_EXIT_UNAVAILABLE = 69,  /* the address is in use */
     GATEWAY_EXIT_OS = 71,
-    GATEWAY_EXIT_AGAIN = 75,        /* the lease was lost: start me again */
+    GATEWAY_EXIT_AGAIN = 75,        /* the lease was lost: a new life is needed; main starts it */
 };
 
 struct gateway;

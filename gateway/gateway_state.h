@@ -48,7 +48,8 @@ struct drain {
     bool is_leaving;                        /* the registry was told */
     struct loop_timer *timer;
     uint64_t started_ms;
-    uint64_t leaving_ms;                    /* after the start */
+    uint64_t all_closed_ms, leaving_ms;     /* after the start */
+    uint32_t window_ms;                     /* the closing is spread over this */
     uint32_t open, open_at_start;           /* sockets not closed yet */
 };
 
@@ -167,6 +168,7 @@ void upkeep_tick(void *gateway);            /* every UPKEEP_MS */
 #define UPKEEP_MS 100u
 
 /* --- drain.c ---------------------------------------------------------------------------------- */
+void drain_start(struct gateway *g, uint32_t window_ms);    /* again is nothing */
 void drain_on_tick(void *gateway);
 
 /* --- gateway.c -------------------------------------------------------------------------------- */

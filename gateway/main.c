@@ -38,17 +38,13 @@ static int start_failed(const struct gateway_conf *conf, int err)
     return err == ERR_SYNTAX ? GATEWAY_EXIT_USAGE : GATEWAY_EXIT_OS;
 }
 
-static int run_gateway(void *arg, uint32_t worker)
+static int run_life(const struct gateway_conf *conf, uint32_t worker)
 {
-    const struct gateway_conf *conf = arg;
     struct loop *loop = loop_new();
     struct loop_signal *term = NULL, *interrupt = NULL;
     struct gateway *g = NULL;
-    char process[160];
     int code = GATEWAY_EXIT_OS, err = ERR_NOMEM;
 
-    snprintf(process, sizeof(process), conf->workers > 1 ? "%s/%u" : "%s", conf->name, worker);
-    log_set_process(process);
     g = loop ? gateway_new(loop, conf, worker, &err) : NULL;
     if (!g) {
         code = start_failed(conf, err);
@@ -65,6 +61,21 @@ out:
     loop_signal_free(interrupt);
     gateway_free(g);
     loop_free(loop);
+    return code;
+}
+
+/* A gateway whose lease was lost ends, and a new one takes its place under a new name. */
+static int run_gateway(void *arg, uint32_t worker)
+{
+    const struct gateway_conf *conf = arg;
+    char process[160];
+    int code;
+
+    snprintf(process, sizeof(process), conf->workers > 1 ? "%s/%u" : "%s", conf->name, worker);
+    log_set_process(process);
+    do {
+        code = run_life(conf, worker);
+    } while (code == GATEWAY_EXIT_AGAIN);
     return code;
 }
 
