@@ -27,7 +27,7 @@ bench_parse() {
 
 # In a subshell of its own so that nothing of it meets the caller's system.
 bench_dev() {
-    KIBRAY_VAR=$BENCH_VAR KIBRAY_BUILD=$ROOT/build-release \
+    env KIBRAY_VAR="$BENCH_VAR" KIBRAY_BUILD="$ROOT/build-release" \
         WEBSOCKET_RATE_LIMIT=0 USER_RATE_LIMIT=0 CONNECTIONS_PER_USER=0 CONNECTIONS_PER_ADDRESS=0 \
         CHANNEL_AUTO_CREATE=1 LOG_LEVEL=warn "$ROOT/dev" "$@"
 }
