@@ -29,6 +29,7 @@ struct server {
     struct loop *loop;
     struct ws_port *port;
     struct deflate_ctx *deflate;
+    struct later *laters;
     uint64_t opened, closed, clean, oversize, http_gone, messages;
 };
 
@@ -43,6 +44,7 @@ struct session {
 
 struct later {
     struct server *server;
+    struct later *next;
     struct loop_timer *timer;
     uint64_t request;
 };
@@ -255,14 +257,29 @@ static void reply_stats(struct server *s, uint64_t request)
     buf_done(&body);
 }
 
+static void later_free(struct server *s, uint64_t request)
+{
+    for (struct later **at = &s->laters; *at; at = &(*at)->next) {
+        struct later *l = *at;
+
+        if (l->request == request) {
+            *at = l->next;
+            loop_timer_free(l->timer);
+            mem_free(l);
+            return;
+        }
+    }
+}
+
 static void on_later(void *arg)
 {
     struct later *l = arg;
+    struct server *s = l->server;
+    uint64_t request = l->request;
 
-    (void)!ws_http_reply(l->server->port, l->request, 200, BYTES_LIT("text/plain"), BYTES_NONE,
+    later_free(s, request);
+    (void)!ws_http_reply(s->port, request, 200, BYTES_LIT("text/plain"), BYTES_NONE,
                          BYTES_LIT("later"));
-    loop_timer_free(l->timer);
-    mem_free(l);
 }
 
 static void reply_later(struct server *s, uint64_t request)
@@ -279,6 +296,8 @@ static void reply_later(struct server *s, uint64_t request)
         mem_free(l);
         return;
     }
+    l->next = s->laters;
+    s->laters = l;
     loop_timer_start(l->timer, 100, 0);
 }
 
@@ -318,8 +337,8 @@ static void on_http_gone(void *arg, uint64_t request)
 {
     struct server *s = arg;
 
-    (void)request;
     s->http_gone++;
+    later_free(s, request);
 }
 
 static void on_stop(void *arg)
