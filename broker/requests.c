@@ -225,10 +225,12 @@ void requests_connection_gone(struct requests *r, struct bytes gateway, uint64_t
     struct user_slot slot = {.gateway = gateway, .conn = conn, .user_id = user_id};
 
     if (req) {
+        /* Its place may have been asked for before anybody was told who it is. */
+        slot.user_id = user_id != 0 ? user_id : req->work.open.user_id;
         metric_add_label(r->metrics.opened, "gone", 1);
         request_end(req);
     }
-    if (user_id != 0) {
+    if (slot.user_id != 0) {
         user_registry_give_back(&r->registry, &slot);
     }
 }

@@ -33,6 +33,6 @@ void requests_free(struct requests *r);
  * started again: a repeat gets the one answer. */
 void requests_start(struct requests *r, struct bytes gateway, const struct up_envelope *env);
 /* The connection of a user has gone: its opening, if still under way, ends without an answer, and
- * its slot in the user's registry is given back (user_id 0: it never had one). */
+ * its slot in the user's registry is given back (user_id 0: nobody was told whose it is). */
 void requests_connection_gone(struct requests *r, struct bytes gateway, uint64_t conn,
                               int64_t user_id);
