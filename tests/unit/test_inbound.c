@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* What happens to a client's message: every kind in every state of every endpoint against a list
+ * written by hand, the rolling window, floods, and what an error says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "common/mem.h"
+#include "gateway/inbound.h"
+
+struct fixture {
+    struct arena *arena;
+    struct inbound_meter *meter;
+    struct inbound_verdict verdict;
+    uint32_t limit;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = mem_zalloc(sizeof(*f));
+
+    f->arena = arena_new(1 << 20);
+    f->limit = 60;
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+
+    inbound_meter_free(f->meter);
+    arena_free(f->arena);
+    mem_free(f);
+    return 0;
+}
+
+static enum inbound_action judge(struct fixture *f, const char *message, uint64_t now_ms)
+{
+    const struct inbound_frame frame = {.endpoint = ENDPOINT_CHAT,
+                                        .state = SESSION_OPEN,
+                                        .message = bytes_str(message),
+                                        .now_ms = now_ms};
+
+    inbound_judge(&frame, f->limit, &f->meter, f->arena, &f->verdict);
+    if (f->verdict.action == INBOUND_FORWARD) {
+        inbound_accept(f->limit, &f->meter, now_ms);
+    }
+    return f->verdict.action;
+}
+
+static const char CHAT[] = "{\"type\":\"chat_message\",\"message\":\"hi\",\"client_id\":\"c\"}";
+static const char PING[] = "{\"type\":\"ping\"}";
+static const char BEAT[] = "{\"action\":\"heartbeat\"}";
+
+/* --- kind x endpoint x state ------------------------------------------------------------------ */
+
+struct legal {
+    enum client_kind kind;
+    enum endpoint endpoint;
+    enum session_state state;
+};
+static const struct legal LEGAL[] = {
+    {KIND_CHAT_MESSAGE, ENDPOINT_CHAT, SESSION_OPEN},
+    {KIND_PING, ENDPOINT_CHAT, SESSION_OPEN},
+    {KIND_HEARTBEAT, ENDPOINT_CHAT, SESSION_OPEN},
+};
+
+static bool is_listed(int kind, int endpoint, int session_state)
+{
+    for (size_t i = 0; i < sizeof(LEGAL) / sizeof(LEGAL[0]); i++) {
+        if ((int)LEGAL[i].kind == kind && (int)LEGAL[i].endpoint == endpoint &&
+            (int)LEGAL[i].state == session_state) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void test_every_kind_endpoint_and_state(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < KIND_COUNT; kind++) {
+        for (int endpoint = 0; endpoint < ENDPOINT_COUNT; endpoint++) {
+            for (int s = 0; s < SESSION_STATE_COUNT; s++) {
+                assert_int_equal(inbound_is_legal((enum client_kind)kind, (enum endpoint)endpoint,
+                                                  (enum session_state)s),
+                                 is_listed(kind, endpoint, s));
+            }
+        }
+    }
+}
+
+static void test_nothing_is_answered_unless_open(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int s = 0; s < SESSION_STATE_COUNT; s++) {
+        const struct inbound_frame frame = {
+            .endpoint = ENDPOINT_CHAT, .state = (enum session_state)s, .message = bytes_str(PING)};
+        inbound_judge(&frame, f->limit, &f->meter, f->arena, &f->verdict);
+        assert_int_equal(f->verdict.action, s == SESSION_OPEN ? INBOUND_PONG : INBOUND_DROP);
+    }
+    assert_null(f->meter);
+}
+
+/* --- single messages ----------------------------------------------------------------------------
+ */
+
+static void test_verdicts(void **state)
+{
+    static const struct {
+        const char *message;
+        enum inbound_action action;
+        enum client_code code;
+        const char *client_id;
+    } rows[] = {
+        {CHAT, INBOUND_FORWARD, CODE_NONE, "c"},
+        {PING, INBOUND_PONG, CODE_NONE, ""},
+        {BEAT, INBOUND_HEARTBEAT_ACK, CODE_NONE, ""},
+        {"", INBOUND_ERROR, CODE_INVALID_MESSAGE, ""},
+        {"{", INBOUND_ERROR, CODE_INVALID_MESSAGE, ""},
+        {"[]", INBOUND_ERROR, CODE_INVALID_MESSAGE, ""},
+        {"{\"type\":\"unknown\",\"client_id\":\"k\"}", INBOUND_ERROR, CODE_INVALID_MESSAGE, "k"},
+        {"{\"type\":\"chat_message\",\"client_id\":\"k\"}", INBOUND_ERROR, CODE_INVALID_MESSAGE,
+         "k"},
+        {"{\"type\":\"chat_message\",\"message\":\"x\",\"channel_id\":\"1\"}", INBOUND_ERROR,
+         CODE_INVALID_MESSAGE, ""},
+        {"{\"type\":\"chat_message\",\"message\":\"a\\u0000\"}", INBOUND_ERROR,
+         CODE_INVALID_MESSAGE, ""},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(judge(f, rows[i].message, 1000), rows[i].action);
+        assert_int_equal(f->verdict.code, rows[i].code);
+        assert_true(bytes_eq_str(f->verdict.msg.client_id, rows[i].client_id));
+    }
+}
+
+static void test_binary_and_oversize(void **state)
+{
+    struct fixture *f = *state;
+    struct inbound_frame frame = {.endpoint = ENDPOINT_CHAT,
+                                  .state = SESSION_OPEN,
+                                  .message = bytes_str(CHAT),
+                                  .is_binary = true};
+
+    inbound_judge(&frame, f->limit, &f->meter, f->arena, &f->verdict);
+    assert_int_equal(f->verdict.action, INBOUND_ERROR);
+    assert_int_equal(f->verdict.code, CODE_INVALID_MESSAGE);
+    frame = (struct inbound_frame){
+        .endpoint = ENDPOINT_CHAT, .state = SESSION_OPEN, .is_oversize = true};
+    inbound_judge(&frame, f->limit, &f->meter, f->arena, &f->verdict);
+    assert_int_equal(f->verdict.action, INBOUND_ERROR);
+    assert_int_equal(f->verdict.code, CODE_MESSAGE_TOO_LARGE);
+}
+
+static void test_error_codes(void **state)
+{
+    (void)state;
+    assert_int_equal(inbound_code(ERR_SYNTAX), CODE_INVALID_MESSAGE);
+    assert_int_equal(inbound_code(ERR_LIMIT), CODE_INVALID_MESSAGE);
+    assert_int_equal(inbound_code(ERR_DEPTH), CODE_INVALID_MESSAGE);
+    assert_int_equal(inbound_code(ERR_NOMEM), CODE_SERVICE_UNAVAILABLE);
+}
+
+/* --- the window
+ * ----------------------------------------------------------------------------------- */
+
+static void test_exactly_the_limit_in_any_window(void **state)
+{
+    struct fixture *f = *state;
+
+    for (uint64_t i = 0; i < 60; i++) {
+        assert_int_equal(judge(f, i % 2 ? CHAT : "rubbish", 1000 + i),
+                         i % 2 ? INBOUND_FORWARD : INBOUND_ERROR);
+    }
+    assert_int_equal(judge(f, CHAT, 60999), INBOUND_ERROR);
+    assert_int_equal(f->verdict.code, CODE_RATE_LIMIT_EXCEEDED);
+    assert_int_equal(judge(f, "rubbish", 60999), INBOUND_ERROR);
+    assert_int_equal(f->verdict.code, CODE_RATE_LIMIT_EXCEEDED);
+    /* free ones pass all the time */
+    assert_int_equal(judge(f, PING, 60999), INBOUND_PONG);
+    assert_int_equal(judge(f, BEAT, 60999), INBOUND_HEARTBEAT_ACK);
+    /* the first one is 60 s old: one more, no more */
+    assert_int_equal(judge(f, CHAT, 61000), INBOUND_FORWARD);
+    assert_int_equal(judge(f, CHAT, 61000), INBOUND_ERROR);
+}
+
+static void test_oversize_counts(void **state)
+{
+    struct fixture *f = *state;
+    const struct inbound_frame frame = {
+        .endpoint = ENDPOINT_CHAT, .state = SESSION_OPEN, .is_oversize = true, .now_ms = 5};
+
+    f->limit = 1;
+    inbound_judge(&frame, f->limit, &f->meter, f->arena, &f->verdict);
+    assert_int_equal(f->verdict.code, CODE_MESSAGE_TOO_LARGE);
+    inbound_judge(&frame, f->limit, &f->meter, f->arena, &f->verdict);
+    assert_int_equal(f->verdict.code, CODE_RATE_LIMIT_EXCEEDED);
+}
+
+static void test_no_limit(void **state)
+{
+    struct fixture *f = *state;
+
+    f->limit = 0;
+    for (int i = 0; i < 5000; i++) {
+        assert_int_equal(judge(f, CHAT, 1), INBOUND_FORWARD);
+    }
+    assert_null(f->meter);
+}
+
+static void test_the_600th_refusal_in_a_minute_is_a_flood(void **state)
+{
+    struct fixture *f = *state;
+
+    f->limit = 1;
+    assert_int_equal(judge(f, CHAT, 1000), INBOUND_FORWARD);
+    for (uint32_t i = 1; i < INBOUND_REFUSALS_MAX; i++) {
+        assert_int_equal(judge(f, CHAT, 1000), INBOUND_ERROR);
+    }
+    assert_int_equal(judge(f, CHAT, 60999), INBOUND_FLOOD);
+    assert_int_equal(f->verdict.code, CODE_RATE_LIMIT_EXCEEDED);
+}
+
+static void test_slow_refusals_are_no_flood(void **state)
+{
+    struct fixture *f = *state;
+
+    f->limit = 1;
+    for (uint64_t i = 0; i < 3000; i++) {
+        assert_true(judge(f, CHAT, 1000 + i * 110) != INBOUND_FLOOD);
+    }
+}
+
+static void test_no_memory_is_no_crash(void **state)
+{
+    struct fixture *f = *state;
+
+    for (size_t nth = 1; nth < 8; nth++) {
+        mem_fail_after(nth);
+        judge(f, CHAT, 1000);
+        mem_fail_after(0);
+        assert_true(f->verdict.action == INBOUND_FORWARD ||
+                    f->verdict.code == CODE_SERVICE_UNAVAILABLE);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_kind_endpoint_and_state),
+        cmocka_unit_test_setup_teardown(test_nothing_is_answered_unless_open, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_verdicts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_binary_and_oversize, set_up, tear_down),
+        cmocka_unit_test(test_error_codes),
+        cmocka_unit_test_setup_teardown(test_exactly_the_limit_in_any_window, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_oversize_counts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_600th_refusal_in_a_minute_is_a_flood, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_slow_refusals_are_no_flood, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_memory_is_no_crash, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
