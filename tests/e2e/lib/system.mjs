@@ -19,254 +19,260 @@ const SANITIZER_REPORT = /ERROR: (Address|Leak)Sanitizer|runtime error:/;
 
 /** Run a program; resolves to { code, stdout, stderr } whatever its exit code. */
 export async function run(file, args, options = {}) {
-    try {
-        const out = await execFileAsync(file, args, { maxBuffer: 64 << 20, ...options });
-        return { code: 0, ...out };
-    } catch (error) {
-        if (typeof error.code !== 'number') {
-            throw error;
-        }
-        return { code: error.code, stdout: error.stdout, stderr: error.stderr };
+  try {
+    const out = await execFileAsync(file, args, { maxBuffer: 64 << 20, ...options });
+    return { code: 0, ...out };
+  } catch (error) {
+    if (typeof error.code !== 'number') {
+      throw error;
     }
+    return { code: error.code, stdout: error.stdout, stderr: error.stderr };
+  }
 }
 
 /** Poll until `probe` gives something truthy; resolves to it. For states, never for durations. */
 export async function until(probe, timeoutMs = 30_000, what = 'condition') {
-    const deadline = Date.now() + timeoutMs;
-    for (;;) {
-        const value = await probe();
-        if (value) {
-            return value;
-        }
-        if (Date.now() > deadline) {
-            throw new Error(`${what}: not within ${timeoutMs} ms`);
-        }
-        await new Promise((resolve) => setTimeout(resolve, 50));
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await probe();
+    if (value) {
+      return value;
     }
+    if (Date.now() > deadline) {
+      throw new Error(`${what}: not within ${timeoutMs} ms`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 function isFree(port) {
-    return new Promise((resolve) => {
-        const server = net.createServer();
-        server.once('error', () => resolve(false));
-        server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
+  return new Promise((resolve) => {
+    const server = net.createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }
 
 /** A port from which on the ports of one system are free. */
 export async function freePort() {
-    for (;;) {
-        const base = 10_000 + Math.floor(Math.random() * 100) * 220;
-        const wanted = [0, 1, 2, 3, 100, 101, 102, 103, 150, 151, 152, 153, 180, 190];
-        const answers = await Promise.all(wanted.map((offset) => isFree(base + offset)));
-        if (answers.every(Boolean)) {
-            return base;
-        }
+  for (;;) {
+    const base = 10_000 + Math.floor(Math.random() * 100) * 220;
+    const wanted = [0, 1, 2, 3, 100, 101, 102, 103, 150, 151, 152, 153, 180, 190];
+    const answers = await Promise.all(wanted.map((offset) => isFree(base + offset)));
+    if (answers.every(Boolean)) {
+      return base;
     }
+  }
 }
 
 /** The caller's environment without what would tie the new system to another one. */
 function cleanEnvironment(extra) {
-    const env = { ...process.env };
-    for (const name of Object.keys(env)) {
-        if (/^(REDIS_URL|DATABASE_URL|SECRET_KEY|PORT|NODE_TEST_CONTEXT|KIBRAY_VAR)$/.test(name)) {
-            delete env[name];
-        }
+  const env = { ...process.env };
+  for (const name of Object.keys(env)) {
+    if (/^(REDIS_URL|DATABASE_URL|SECRET_KEY|PORT|NODE_TEST_CONTEXT|KIBRAY_VAR)$/.test(name)) {
+      delete env[name];
     }
-    return { ...env, ...extra };
+  }
+  return { ...env, ...extra };
+}
+
+/** Remove what a system wrote; KIBRAY_KEEP=1 keeps it to be looked at. */
+async function removeFolder(folder) {
+  if (process.env.KIBRAY_KEEP !== '1') {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 export class System {
-    #varFolder;
-    #env;
-    #tokens = new Map();
+  #varFolder;
+  #env;
+  #tokens = new Map();
 
-    constructor(varFolder, env) {
-        this.#varFolder = varFolder;
-        this.#env = { ...env, KIBRAY_VAR: varFolder };
-    }
+  constructor(varFolder, env) {
+    this.#varFolder = varFolder;
+    this.#env = { ...env, KIBRAY_VAR: varFolder };
+  }
 
-    get varFolder() {
-        return this.#varFolder;
-    }
+  get varFolder() {
+    return this.#varFolder;
+  }
 
-    get environment() {
-        return this.#env;
-    }
+  get environment() {
+    return this.#env;
+  }
 
-    /** `./dev <args>` for this system; resolves to { code, stdout, stderr }. */
-    dev(...args) {
-        return run(DEV, args, { env: this.#env });
-    }
+  /** `./dev <args>` for this system; resolves to { code, stdout, stderr }. */
+  dev(...args) {
+    return run(DEV, args, { env: this.#env });
+  }
 
-    async #devOk(...args) {
-        const result = await this.dev(...args);
-        if (result.code !== 0) {
-            throw new Error(`./dev ${args.join(' ')}: ${result.stderr}${result.stdout}`);
-        }
-        return result.stdout;
+  async #devOk(...args) {
+    const result = await this.dev(...args);
+    if (result.code !== 0) {
+      throw new Error(`./dev ${args.join(' ')}: ${result.stderr}${result.stdout}`);
     }
+    return result.stdout;
+  }
 
-    async status() {
-        return JSON.parse(await this.#devOk('status', '--json'));
-    }
+  async status() {
+    return JSON.parse(await this.#devOk('status', '--json'));
+  }
 
-    /** SIGKILL a part. */
-    kill(part) {
-        return this.#devOk('kill', part);
-    }
+  /** SIGKILL a part. */
+  kill(part) {
+    return this.#devOk('kill', part);
+  }
 
-    /** Start a killed part again; it becomes ready in its own time. */
-    start(part) {
-        return this.#devOk('start', part);
-    }
+  /** Start a killed part again; it becomes ready in its own time. */
+  start(part) {
+    return this.#devOk('start', part);
+  }
 
-    /** Wait until a gateway or broker calls itself ready. */
-    async ready(part) {
-        const [, kind, number] = /^(gateway|broker)(\d*)$/.exec(part);
-        const offset = { gateway: 100, broker: 150 }[kind] + (Number(number || 1) - 1);
-        await until(() => this.#answersReady(offset), 60_000, `${part} ready`);
-    }
+  /** Wait until a gateway or broker calls itself ready. */
+  async ready(part) {
+    const [, kind, number] = /^(gateway|broker)(\d*)$/.exec(part);
+    const offset = { gateway: 100, broker: 150 }[kind] + (Number(number || 1) - 1);
+    await until(() => this.#answersReady(offset), 60_000, `${part} ready`);
+  }
 
-    async #answersReady(offset) {
-        try {
-            return (await fetch(`http://127.0.0.1:${this.info.port + offset}/readyz`)).ok;
-        } catch {
-            return false;
-        }
+  async #answersReady(offset) {
+    try {
+      return (await fetch(`http://127.0.0.1:${this.info.port + offset}/readyz`)).ok;
+    } catch {
+      return false;
     }
+  }
 
-    log(part) {
-        return readFile(path.join(this.#varFolder, 'log', `${part}.log`), 'utf8');
-    }
+  log(part) {
+    return readFile(path.join(this.#varFolder, 'log', `${part}.log`), 'utf8');
+  }
 
-    /** Rows of one SQL query, as objects. */
-    async sql(query) {
-        const wrapped = `SELECT coalesce(json_agg(q), '[]') FROM (${query}) q`;
-        const result = await run('psql', ['-XqAt', '-d', this.info.database_url, '-c', wrapped]);
-        if (result.code !== 0) {
-            throw new Error(result.stderr);
-        }
-        return JSON.parse(result.stdout);
+  /** Rows of one SQL query, as objects. */
+  async sql(query) {
+    const wrapped = `SELECT coalesce(json_agg(q), '[]') FROM (${query}) q`;
+    const result = await run('psql', ['-XqAt', '-d', this.info.database_url, '-c', wrapped]);
+    if (result.code !== 0) {
+      throw new Error(result.stderr);
     }
+    return JSON.parse(result.stdout);
+  }
 
-    /** An SQL command without a result. */
-    async sqlExec(command) {
-        const args = ['-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', this.info.database_url, '-c', command];
-        const result = await run('psql', args);
-        if (result.code !== 0) {
-            throw new Error(result.stderr);
-        }
+  /** An SQL command without a result. */
+  async sqlExec(command) {
+    const args = ['-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', this.info.database_url, '-c', command];
+    const result = await run('psql', args);
+    if (result.code !== 0) {
+      throw new Error(result.stderr);
     }
+  }
 
-    async redis(...args) {
-        const result = await run('redis-cli', ['-u', this.info.redis_url, ...args]);
-        if (result.code !== 0) {
-            throw new Error(result.stderr);
-        }
-        return result.stdout.trimEnd();
+  async redis(...args) {
+    const result = await run('redis-cli', ['-u', this.info.redis_url, ...args]);
+    if (result.code !== 0) {
+      throw new Error(result.stderr);
     }
+    return result.stdout.trimEnd();
+  }
 
-    /** An administrative command of the broker. */
-    async broker(args, env = {}) {
-        const build = process.env.KIBRAY_BUILD ?? path.join(ROOT, 'build');
-        const result = await run(path.join(build, 'bin/kibray-broker'), args, {
-            env: { ...this.#env, DATABASE_URL: this.info.database_url, ...env },
-        });
-        if (result.code !== 0) {
-            throw new Error(`kibray-broker ${args.join(' ')}: ${result.stderr}`);
-        }
+  /** An administrative command of the broker. */
+  async broker(args, env = {}) {
+    const build = process.env.KIBRAY_BUILD ?? path.join(ROOT, 'build');
+    const result = await run(path.join(build, 'bin/kibray-broker'), args, {
+      env: { ...this.#env, DATABASE_URL: this.info.database_url, ...env },
+    });
+    if (result.code !== 0) {
+      throw new Error(`kibray-broker ${args.join(' ')}: ${result.stderr}`);
     }
+  }
 
-    addUser(name, ...flags) {
-        return this.broker(['user', 'add', name, '--if-absent', ...flags], {
-            KIBRAY_PASSWORD: `${name}-password`,
-        });
-    }
+  addUser(name, ...flags) {
+    return this.broker(['user', 'add', name, '--if-absent', ...flags], {
+      KIBRAY_PASSWORD: `${name}-password`,
+    });
+  }
 
-    addChannel(name, ...flags) {
-        return this.broker(['channel', 'add', name, '--if-absent', ...flags]);
-    }
+  addChannel(name, ...flags) {
+    return this.broker(['channel', 'add', name, '--if-absent', ...flags]);
+  }
 
-    user(name) {
-        return this.info.users.find((user) => user.username === name);
-    }
+  user(name) {
+    return this.info.users.find((user) => user.username === name);
+  }
 
-    channel(name) {
-        return this.info.channels.find((channel) => channel.name === name);
-    }
+  channel(name) {
+    return this.info.channels.find((channel) => channel.name === name);
+  }
 
-    /** POST or GET on the HTTP API; resolves to { status, headers, body } (JSON or text). */
-    async http(pathName, { body, method, headers, gateway = 0 } = {}) {
-        const response = await fetch(this.info.urls[gateway] + pathName, {
-            method: method ?? (body === undefined ? 'GET' : 'POST'),
-            headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
-            body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
-        });
-        const text = await response.text();
-        let value = text;
-        try {
-            value = JSON.parse(text);
-        } catch {
-            // Plain text stays plain text.
-        }
-        return { status: response.status, headers: response.headers, body: value };
+  /** POST or GET on the HTTP API; resolves to { status, headers, body } (JSON or text). */
+  async http(pathName, { body, method, headers, gateway = 0 } = {}) {
+    const response = await fetch(this.info.urls[gateway] + pathName, {
+      method: method ?? (body === undefined ? 'GET' : 'POST'),
+      headers: { ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
+      body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
+    });
+    const text = await response.text();
+    let value = text;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      // Plain text stays plain text.
     }
+    return { status: response.status, headers: response.headers, body: value };
+  }
 
-    login(username, password = `${username}-password`, gateway = 0) {
-        return this.http('/api/token/', { body: { username, password }, gateway });
-    }
+  login(username, password = `${username}-password`, gateway = 0) {
+    return this.http('/api/token/', { body: { username, password }, gateway });
+  }
 
-    /** An access token of a demo user; asked for once. */
-    async token(username) {
-        if (!this.#tokens.has(username)) {
-            const answer = await this.login(username);
-            if (answer.status !== 200) {
-                throw new Error(`token for ${username}: ${answer.status} ${JSON.stringify(answer.body)}`);
-            }
-            this.#tokens.set(username, answer.body.access);
-        }
-        return this.#tokens.get(username);
+  /** An access token of a demo user; asked for once. */
+  async token(username) {
+    if (!this.#tokens.has(username)) {
+      const answer = await this.login(username);
+      if (answer.status !== 200) {
+        throw new Error(`token for ${username}: ${answer.status} ${JSON.stringify(answer.body)}`);
+      }
+      this.#tokens.set(username, answer.body.access);
     }
+    return this.#tokens.get(username);
+  }
 
-    /** Stop everything and remove its files. Fails when a sanitizer had something to say. */
-    async stop() {
-        await this.#devOk('stop');
-        const folder = path.join(this.#varFolder, 'log');
-        const reports = [];
-        for (const name of await readdir(folder)) {
-            const text = await readFile(path.join(folder, name), 'utf8');
-            const at = text.search(SANITIZER_REPORT);
-            if (at >= 0) {
-                reports.push(`${name}:\n${text.slice(at, at + 6000)}`);
-            }
-        }
-        if (process.env.KIBRAY_KEEP !== '1') {
-            await rm(this.#varFolder, { recursive: true, force: true });
-        }
-        if (reports.length > 0) {
-            throw new Error(`sanitizer reports\n${reports.join('\n')}`);
-        }
+  /** Stop everything and remove its files. Fails when a sanitizer had something to say. */
+  async stop() {
+    await this.#devOk('stop');
+    const folder = path.join(this.#varFolder, 'log');
+    const reports = [];
+    for (const name of await readdir(folder)) {
+      const text = await readFile(path.join(folder, name), 'utf8');
+      const at = text.search(SANITIZER_REPORT);
+      if (at >= 0) {
+        reports.push(`${name}:\n${text.slice(at, at + 6000)}`);
+      }
     }
+    await removeFolder(this.#varFolder);
+    if (reports.length > 0) {
+      throw new Error(`sanitizer reports\n${reports.join('\n')}`);
+    }
+  }
 }
 
 /** Start a system: { gateways, brokers, env }. */
 export async function start({ gateways = 1, brokers = 1, env = {} } = {}) {
-    const varFolder = await mkdtemp(path.join(tmpdir(), 'kibray-e2e-'));
-    await chmod(varFolder, 0o755);      // PostgreSQL's own user has to get through
-    const system = new System(varFolder, cleanEnvironment(env));
-    for (let attempt = 1; ; attempt++) {
-        const port = await freePort();
-        const result = await system.dev('run', '--detach', '--no-build', '--port', `${port}`,
-            '--gateways', `${gateways}`, '--brokers', `${brokers}`);
-        if (result.code === 0) {
-            system.info = { ...(await system.status()), port };
-            return system;
-        }
-        if (attempt === START_ATTEMPTS || !/port \d+ for .* is taken/.test(result.stderr)) {
-            throw new Error(`./dev run failed:\n${result.stdout}\n${result.stderr}`);
-        }
+  const varFolder = await mkdtemp(path.join(tmpdir(), 'kibray-e2e-'));
+  await chmod(varFolder, 0o755);      // PostgreSQL's own user has to get through
+  const system = new System(varFolder, cleanEnvironment(env));
+  for (let attempt = 1; ; attempt++) {
+    const port = await freePort();
+    const result = await system.dev('run', '--detach', '--no-build', '--port', `${port}`,
+      '--gateways', `${gateways}`, '--brokers', `${brokers}`);
+    if (result.code === 0) {
+      system.info = { ...(await system.status()), port };
+      return system;
     }
+    if (attempt === START_ATTEMPTS || !/port \d+ for .* is taken/.test(result.stderr)) {
+      await removeFolder(varFolder);
+      throw new Error(`./dev run failed:\n${result.stdout}\n${result.stderr}`);
+    }
+  }
 }
 
 export { PORT_SPAN };
