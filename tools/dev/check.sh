@@ -22,7 +22,7 @@ check_format() {
 check_spelling() {
     # Words of the trade, and of tests that misspell on purpose.
     cd "$ROOT" && git ls-files -- ':!tests/data' ':!tests/fuzz/corpus' ':!tests/fuzz/repro' ':!*.json' |
-        xargs codespell --quiet-level=3 --ignore-words-list=ser,te,ot,nd,ro,daa,hel,ba,fo
+        xargs codespell --quiet-level=3 --ignore-words-list=ser,te,ot,nd,ro,daa,hel,ba,fo,inflight,scrip,shttp
 }
 
 check_shell() {
