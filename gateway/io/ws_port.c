@@ -206,6 +206,7 @@ void ws_port_free(struct ws_port *p)
     if (!p) {
         return;
     }
+    p->is_ending = true;
     ws_listener_close(p);
     ws_http_free_all(p);
     loop_timer_free(p->tick);

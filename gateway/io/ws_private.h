@@ -98,6 +98,7 @@ struct ws_port {
     struct ws_conn *adopting; /* during lws_adopt_…() */
     const struct ws_handshake *adopting_handshake;
     uint64_t connections;
+    bool is_ending;                     /* ws_port_free() is cutting what is left */
     struct due_list ping_first, ping_next, pong, closing;
 };
 
@@ -108,12 +109,15 @@ void ws_listener_close(struct ws_port *p);
 /* ws_http.c */
 void ws_http_init(struct ws_port *p);
 void ws_http_accept(struct ws_port *p, int fd, const char *address); /* takes fd */
-void ws_http_fill_request(const struct http_conn *h, const struct http_head *head,
-                          struct ws_request *out);
-void ws_http_drop(struct http_conn *h); /* dies at turn end */
+void ws_http_drop(struct http_conn *h);                              /* dies at turn end */
 void ws_http_check_due(struct ws_port *p, uint64_t now_ms);
 void ws_http_sweep(struct ws_port *p);
 void ws_http_free_all(struct ws_port *p);
+
+/* ws_http_request.c */
+void ws_http_readable(struct http_conn *h);
+void ws_http_fill_request(const struct http_conn *h, const struct http_head *head,
+                          struct ws_request *out);
 
 /* ws_http_reply.c */
 void ws_http_refuse(struct http_conn *h, const struct ws_refusal *refusal);
@@ -130,15 +134,25 @@ void ws_upgrade(struct http_conn *h, const struct http_head *head);
 int ws_upgrade_callback(struct ws_conn *c, enum lws_callback_reasons reason, void *in);
 
 /* ws_conn.c */
-void ws_conns_init(struct ws_port *p);
 struct ws_conn *ws_conn_new(struct ws_port *p, int fd, const char *address);
 void ws_conn_free(struct ws_conn *c);
 void ws_conn_opened(struct ws_conn *c);
-ssize_t ws_conn_read(void *conn, int fd, char *buf, size_t len);
+void ws_conn_destroyed(struct ws_conn *c); /* libwebsockets closed it */
+void ws_conn_kill(struct ws_conn *c);      /* now; frees it */
+void ws_conn_kill_soon(struct ws_conn *c);
+void ws_conn_touch(struct ws_conn *c);
+void ws_conn_untouch(struct ws_conn *c);
+int ws_conn_send(struct ws_conn *c, struct bytes frames);
+int ws_conn_send_close(struct ws_conn *c, unsigned code, const char *reason);
+
+/* ws_conn_io.c */
+ssize_t ws_conn_read(void *conn, int fd, char *buf, size_t len); /* a recv_tap_fn */
 void ws_conn_received(struct ws_conn *c, struct bytes payload);
 void ws_conn_peer_closed(struct ws_conn *c);
 void ws_conn_became_writable(struct ws_conn *c);
-void ws_conn_destroyed(struct ws_conn *c);
-void ws_conn_kill(struct ws_conn *c); /* now; frees it */
-void ws_conns_check_due(struct ws_port *p, uint64_t now_ms);
 void ws_conns_after_turn(struct ws_port *p);
+
+/* ws_ping.c */
+void ws_conns_init(struct ws_port *p);
+void ws_ping_start(struct ws_conn *c);
+void ws_conns_check_due(struct ws_port *p, uint64_t now_ms);

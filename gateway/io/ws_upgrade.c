@@ -121,6 +121,9 @@ static struct ws_conn *adopt(struct http_conn *h, const struct ws_handshake *han
     p->adopting = c;
     p->adopting_handshake = handshake;
     adopt_quietly(p, c->fd, buf_bytes(&request));
+    if (!c->is_open && c->wsi) {
+        ws_conn_kill(c);
+    }
     p->adopting = NULL;
     p->adopting_handshake = NULL;
     if (!c->is_open || !c->wsi) {
@@ -162,6 +165,10 @@ void ws_upgrade(struct http_conn *h, const struct http_head *head)
         return;
     }
     c = adopt(h, &handshake);
+    if (!c && h->fd >= 0) {
+        ws_http_refuse_status(h, 503);
+        return;
+    }
     if (c) {
         ws_conn_opened(c);
         c->session = p->events.on_open(p->arg, c, &request);

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import zlib from 'node:zlib';
 import WebSocket from 'ws';
 import {
-    Raw, UPGRADE, closeCodeOf, frame, head, isWrapped, seconds, startServer,
+    Raw, UPGRADE, closeCodeOf, frame, head, isWrapped, seconds, startServer, startUnder,
 } from './lib/echo_server.mjs';
 
 const MIB = 1 << 20;
@@ -702,4 +702,23 @@ test('open connections when the server stops are told to their sessions', async 
     assert.equal(await other.stop(), 0);
     for (const end of await Promise.all(ends)) assert.equal(end.code, 1006);
     assert.ok(other.lines.includes('closed 10 of 10'), other.lines.join());
+});
+
+test('out of descriptors: accepting pauses without spinning, and goes on', { skip: isWrapped }, async () => {
+    const small = await startUnder(['sh', '-c', 'ulimit -n 60; exec "$@"', 'sh']);
+    const cpuTicks = () => {
+        const fields = readFileSync(`/proc/${small.pid}/stat`, 'utf8').split(') ')[1].split(' ');
+        return Number(fields[11]) + Number(fields[12]);
+    };
+    const raws = Array.from({ length: 100 }, () => new Raw(small.port));
+    raws.forEach((raw) => raw.send(head(UPGRADE)));
+    const isOpen = (raw) => raw.headEnd > 3 && raw.status === 101;
+    while (raws.filter(isOpen).length < 30) await sleep(10);
+    const start = cpuTicks();
+    await sleep(1000);
+    assert.ok(cpuTicks() - start < 20, 'ticks of 10 ms');
+    raws.filter(isOpen).forEach((raw) => raw.destroy());
+    await Promise.all(raws.filter((raw) => !isOpen(raw)).slice(0, 20).map((raw) => raw.until(isOpen)));
+    raws.forEach((raw) => raw.destroy());
+    assert.equal(await small.stop(), 0);
 });

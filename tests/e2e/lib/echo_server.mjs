@@ -27,8 +27,13 @@ async function freePort() {
 }
 
 export async function startServer(...options) {
+    return startUnder(wrapper, ...options);
+}
+
+// `before` are the words of a command that runs another one.
+export async function startUnder(before, ...options) {
     const port = await freePort();
-    const [command, ...args] = [...wrapper, program, String(port), ...options];
+    const [command, ...args] = [...before, program, String(port), ...options];
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const lines = [];
     const exited = once(child, 'exit');

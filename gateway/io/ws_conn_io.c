@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* What comes from a client: bytes through the frame guard to libwebsockets, payload from there
+ * through assembly to the session. libwebsockets unmasks, delivers payload and keeps what the
+ * kernel does not take; the guard has checked every frame header before, and answers pings.
+ *
+ *   socket -> ws_conn_read (guard) -> libwebsockets -> ws_conn_received (assembly) -> session */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "common/io/clock.h"
+#include "gateway/io/ws_private.h"
+
+/* Reads for libwebsockets, see recv_tap.h. Runs inside of it: nothing may be closed here. */
+ssize_t ws_conn_read(void *conn, int fd, char *buf, size_t len)
+{
+    struct ws_conn *c = conn;
+    size_t held = frame_guard_held(&c->guard);
+    size_t passed;
+    ssize_t n;
+
+    if (!c->is_open || len <= FRAME_HEADER_MAX) {
+        errno = EAGAIN; /* during the handshake there is nothing to read but its canonical form */
+        return -1;
+    }
+    n = recvfrom(fd, buf + held, len - held, 0, NULL, NULL);
+    if (n <= 0) {
+        return n;
+    }
+    c->was_heard = true;
+    passed = frame_guard_filter(&c->guard, c->port->frame_max, buf, (size_t)n);
+    if (frame_guard_failure(&c->guard) != CLOSE_NONE || frame_guard_pongs(&c->guard).len > 0) {
+        ws_conn_touch(c);
+    }
+    if (passed == 0) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return (ssize_t)passed;
+}
+
+static const char *close_reason(enum close_code code)
+{
+    switch ((unsigned)code) {
+    case CLOSE_PROTOCOL_ERROR:
+        return "protocol error";
+    case CLOSE_BAD_DATA:
+        return "invalid data";
+    case CLOSE_POLICY:
+        return "too many fragments";
+    case CLOSE_TOO_BIG:
+        return "message too large";
+    default:
+        return "";
+    }
+}
+
+void ws_conn_received(struct ws_conn *c, struct bytes payload)
+{
+    struct ws_port *p = c->port;
+    unsigned rsv = lws_get_reserved_bits(c->wsi);
+    struct assembly_piece piece = {
+        .is_first = lws_is_first_fragment(c->wsi) != 0,
+        .is_final = lws_is_final_fragment(c->wsi) != 0,
+        .is_binary = lws_frame_is_binary(c->wsi) != 0,
+        .rsv1 = (rsv & 0x40) != 0,
+        .has_other_rsv = (rsv & 0x30) != 0,
+        .frame_remaining = lws_remaining_packet_payload(c->wsi),
+        .bytes = payload,
+    };
+    enum close_code code = CLOSE_NONE;
+    struct bytes message;
+
+    if (c->is_closing) {
+        return;
+    }
+    switch (assembly_feed(&c->assembly, &p->limits, p->deflate, c->has_deflate, &piece, &message,
+                          &code)) {
+    case ASSEMBLY_MORE:
+        break;
+    case ASSEMBLY_MESSAGE:
+        p->events.on_message(c->session, message, c->assembly.is_binary);
+        assembly_release(&c->assembly);
+        break;
+    case ASSEMBLY_OVERSIZE:
+        p->events.on_oversize(c->session);
+        break;
+    case ASSEMBLY_CLOSE:
+        ws_conn_close(c, code, close_reason(code));
+        break;
+    }
+}
+
+/* A close frame came, after everything before it was delivered. libwebsockets closes the socket
+ * when this returns, once our answer is out. */
+void ws_conn_peer_closed(struct ws_conn *c)
+{
+    if (!c->is_closing) {
+        c->is_closing = true;
+        due_start(&c->port->closing, &c->due, clock_mono_ms());
+        (void)ws_conn_send_close(c, frame_guard_close_reply(&c->guard), "");
+    }
+}
+
+static void flush_pongs(struct ws_conn *c)
+{
+    struct bytes pongs = frame_guard_pongs(&c->guard);
+
+    if (pongs.len > 0 && !c->is_closing && !ws_conn_is_blocked(c)) {
+        (void)ws_conn_send(c, pongs);
+        frame_guard_pongs_sent(&c->guard);
+    }
+}
+
+void ws_conn_became_writable(struct ws_conn *c)
+{
+    flush_pongs(c);
+    if (!c->wants_writable || c->is_closing) {
+        return;
+    }
+    if (ws_conn_is_blocked(c)) {
+        return; /* this event comes again */
+    }
+    c->wants_writable = false;
+    c->port->events.on_writable(c->session);
+}
+
+/* A frame broke the protocol. RFC 6455 §7.1.7: say so and close; nothing more can be understood, so
+ * the peer's close frame is not waited for, only its end of the connection. */
+static void fail(struct ws_conn *c, enum close_code code)
+{
+    ws_conn_close(c, code, close_reason(code));
+    if (!c->must_kill && !ws_conn_is_blocked(c)) {
+        (void)shutdown(c->fd, SHUT_WR);
+    }
+}
+
+void ws_conns_after_turn(struct ws_port *p)
+{
+    while (p->touched) {
+        struct ws_conn *c = p->touched;
+        enum close_code failure = frame_guard_failure(&c->guard);
+
+        ws_conn_untouch(c);
+        flush_pongs(c);
+        if (failure != CLOSE_NONE) {
+            fail(c, failure);
+        }
+        if (c->must_kill) {
+            ws_conn_kill(c);
+        }
+    }
+}
