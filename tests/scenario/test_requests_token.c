@@ -1,51 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* The token routes: every answer, word for word; failures counted and throttled; every part away
- * at every step; nothing secret in logs or in Redis. */
-#include "requests_bench.h"
-
+/* The token routes: every answer, word for word; every part away at every step; nothing secret in
+ * logs. */
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "broker/django_password.h"
 #include "broker/login_throttle.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "requests_answers.h"
 
-#define NO_ACCOUNT                                                                                 \
-    "{\"detail\":\"No active account found with the given credentials\","                          \
-    "\"code\":\"AUTHENTICATION_FAILED\"}"
-#define BAD_TOKEN "{\"detail\":\"Token is invalid or expired\",\"code\":\"token_not_valid\"}"
 #define BAD_JSON "{\"detail\":\"The body is not valid JSON.\",\"code\":\"parse_error\"}"
 #define NO_OBJECT "{\"detail\":\"The body must be a JSON object.\",\"code\":\"invalid\"}"
 #define NOT_FOUND "{\"detail\":\"Not found.\",\"code\":\"not_found\"}"
 #define NOT_ALLOWED "{\"detail\":\"Method not allowed.\",\"code\":\"method_not_allowed\"}"
 #define NOT_JSON                                                                                   \
     "{\"detail\":\"The body must be application/json.\",\"code\":\"unsupported_media_type\"}"
-#define NO_STORE "Cache-Control: no-store\r\n"
-#define CHALLENGE NO_STORE "WWW-Authenticate: Bearer realm=\"api\"\r\n"
-
-#define LOGIN_OF(name, password) "{\"username\":\"" name "\",\"password\":\"" password "\"}"
-#define RIGHT LOGIN_OF("alice", "alice-password")
-#define WRONG LOGIN_OF("alice", "wrong-password")
-
-static void assert_http(const struct down_item *item, uint32_t status, const char *headers,
-                        const char *body)
-{
-    assert_int_equal(item->kind, DOWN_HTTP);
-    if (item->http.status != status || !bytes_eq_str(item->http.body, body) ||
-        !bytes_eq_str(item->http.headers, headers)) {
-        fail_msg("%u %.*s %.*s", item->http.status, BYTES_FMT(item->http.headers),
-                 BYTES_FMT(item->http.body));
-    }
-    assert_true(bytes_eq_str(item->http.content_type, "application/json"));
-}
-
-static uint32_t login(uint64_t conn, const char *body)
-{
-    bench_post(conn, "/api/token/", body);
-    return bench_answer(conn)->http.status;
-}
 
 /* ---- routes and bodies ---- */
 
@@ -226,88 +196,6 @@ static void test_hashes_not_understood(void **state)
     assert_int_equal(login(3, RIGHT), 401);
 }
 
-static void test_throttle(void **state)
-{
-    (void)state;
-    for (uint64_t i = 1; i <= 3; i++) {
-        assert_int_equal(login(i, WRONG), 401);
-        fake_clock_forward(1000);
-    }
-    fake_clock_forward(500);
-    bench_post(4, "/api/token/", WRONG); /* 3.5 s into the window */
-    assert_http(bench_answer(4), 429, NO_STORE "Retry-After: 57\r\n",
-                "{\"detail\":\"Request was throttled. Expected available in 57 seconds.\","
-                "\"code\":\"RATE_LIMIT_EXCEEDED\"}");
-    assert_int_equal(login(5, RIGHT), 200); /* never locked out */
-    assert_int_equal(login(6, WRONG), 429);
-    assert_int_equal(login(7, LOGIN_OF("bob", "wrong")), 401); /* another user's are his own */
-    fake_clock_forward(56500 - 1);
-    bench_post(8, "/api/token/", WRONG);
-    assert_http(bench_answer(8), 429, NO_STORE "Retry-After: 1\r\n",
-                "{\"detail\":\"Request was throttled. Expected available in 1 second.\","
-                "\"code\":\"RATE_LIMIT_EXCEEDED\"}");
-    fake_clock_forward(1);
-    assert_int_equal(login(9, WRONG), 401); /* a new window */
-}
-
-static void test_unknown_names_are_throttled_alike(void **state)
-{
-    (void)state;
-    for (uint64_t i = 1; i <= 3; i++) {
-        assert_int_equal(login(i, LOGIN_OF("nobody", "x")), 401);
-    }
-    assert_int_equal(login(4, LOGIN_OF("nobody", "x")), 429);
-    for (uint64_t i = 5; i <= 7; i++) {
-        assert_int_equal(login(i, LOGIN_OF("dave", "dave-password")), 401);
-    }
-    assert_int_equal(login(8, LOGIN_OF("dave", "dave-password")), 429);
-}
-
-static void test_throttle_by_address(void **state)
-{
-    struct up_envelope env = {.kind = UP_HTTP, .conn = 5};
-
-    (void)state;
-    for (uint64_t i = 1; i <= 4; i++) {
-        assert_int_equal(login(i, WRONG), i <= 3 ? 401 : 429);
-    }
-    env.http.method = BYTES_LIT("POST");
-    env.http.path = BYTES_LIT("/api/token/");
-    env.http.content_type = BYTES_LIT("application/json");
-    env.http.body = BYTES_LIT(WRONG);
-    env.http.address = BYTES_LIT("192.0.2.2");
-    requests_start(bench.requests, BYTES_LIT(GATEWAY), &env);
-    assert_int_equal(bench_answer(5)->http.status, 401);
-}
-
-static void test_no_throttle(void **state)
-{
-    (void)state;
-    bench.conf.login_failures_per_minute = 0;
-    bench_restart();
-    for (uint64_t i = 1; i <= 20; i++) {
-        assert_int_equal(login(i, WRONG), 401);
-    }
-    assert_int_equal(fake_redis_fault.calls, 0);
-}
-
-/* INCR, PTTL, PEXPIRE: without Redis a wrong password is still wrong. */
-static void test_throttle_without_redis(void **state)
-{
-    static const int failures[] = {ERR_UNAVAILABLE, ERR_REMOTE};
-    uint64_t conn = 1;
-
-    (void)state;
-    for (unsigned nth = 1; nth <= 3; nth++) {
-        for (unsigned variant = 0; variant < 4; variant++, conn++) {
-            fake_redis_reset();
-            fake_redis_fault = (struct fake_fault){
-                .nth = nth, .at_submit = variant & 1, .err = failures[variant / 2]};
-            assert_int_equal(login(conn, WRONG), 401);
-        }
-    }
-}
-
 /* ---- refresh and verify ---- */
 
 static void post_token(uint64_t conn, const char *route, const char *field, const char *token)
@@ -473,8 +361,6 @@ static void test_metrics(void **state)
     assert_true(metric_value(status, "401") == 3);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, bench_setup, bench_teardown)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -483,11 +369,6 @@ int main(void)
         TEST(test_wrong_logins),
         TEST(test_texts_that_are_too_long),
         TEST(test_hashes_not_understood),
-        TEST(test_throttle),
-        TEST(test_unknown_names_are_throttled_alike),
-        TEST(test_throttle_by_address),
-        TEST(test_no_throttle),
-        TEST(test_throttle_without_redis),
         TEST(test_refresh),
         TEST(test_verify),
         TEST(test_store_away),
