@@ -189,6 +189,13 @@ static int redact(struct buf *text, const char *secret)
     return err != 0 ? err : redact_query(text, host);
 }
 
+/* Only a setting that is a URL by its name is shown in part: a key may look like anything. */
+static bool is_url(const struct conf_row *row)
+{
+    size_t len = row->env ? strlen(row->env) : 0;
+    return len >= 3 && strcmp(row->env + len - 3, "URL") == 0;
+}
+
 static int dump_text(const struct conf_row *row, const void *settings, struct buf *out)
 {
     const char *value = conf_value_str(row, settings);
@@ -199,7 +206,8 @@ static int dump_text(const struct conf_row *row, const void *settings, struct bu
         return json_quote(out, bytes_str(value));
     }
     buf_init(&shown, SIZE_MAX);
-    err = redact(&shown, value);
+    err = is_url(row) ? redact(&shown, value)
+                      : buf_append(&shown, *value ? BYTES_LIT("<redacted>") : BYTES_LIT(""));
     if (err == 0) {
         err = json_quote(out, buf_bytes(&shown));
     }

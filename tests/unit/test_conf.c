@@ -194,7 +194,7 @@ static void words_are_bounded(void **state)
 
 static void assert_dumps(const char *url, const char *shown)
 {
-    const char *env[] = {"REDIS_URL", url, "TOKEN", "hush", "ORIGINS", "a,b", NULL};
+    const char *env[] = {"REDIS_URL", url, "TOKEN", "hu://sh", "ORIGINS", "a,b", NULL};
     struct settings s;
     struct buf out, expected;
 
