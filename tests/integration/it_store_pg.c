@@ -1,59 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests of the store's writing side against a real PostgreSQL: batches with their positions,
- * fences, sequence numbers, repeats, two batches in flight, claims, and lost connections. */
-#include "tests/integration/store_probe.h"
-
-static int64_t fence;
-
-static int set_up(void **state)
-{
-    if (store_set_up(state) != 0 ||
-        store_claim(got.store, 3, BYTES_LIT("broker-1"), on_claim, NULL) != 0) {
-        return -1;
-    }
-    next();
-    fence = got.claim.fence;
-    return got.err;
-}
-
-/* The n-th message of a channel, by alice, from entry 1000+n of partition 3. */
-static struct message_row message(int64_t channel, uint64_t seq, const char *client_id)
-{
-    return (struct message_row){
-        .id = channel * 1000 + (int64_t)seq,
-        .channel_id = channel,
-        .author_id = alice,
-        .content = BYTES_LIT("hello"),
-        .client_id = bytes_str(client_id),
-        .timestamp_ms = 1700000000123u + seq,
-        .seq = seq,
-        .origin = {3, {1000u + seq, 5}, 2},
-    };
-}
-
-/* A batch of `count` messages in channel 1 behind `last_seq`. */
-static int commit(int64_t with_fence, uint64_t last_seq, const struct message_row *rows,
-                  size_t count)
-{
-    const struct position_move position = {3, with_fence, {1000u + last_seq + count, 5}, 900};
-    const struct seq_move move = {1, last_seq, last_seq + count};
-    const struct store_batch batch = {&position, 1, &move, 1, rows, count};
-
-    return store_commit(got.store, &batch, on_done, NULL);
-}
-
-static void assert_stored(int64_t messages, int64_t last_seq, int64_t entry_ms)
-{
-    assert_int_equal(fixture_number("SELECT count(*) FROM chat_message"), messages);
-    assert_int_equal(fixture_number("SELECT last_seq FROM chat_channel WHERE id = 1"), last_seq);
-    assert_int_equal(
-        fixture_number("SELECT last_entry_ms FROM broker_partition WHERE partition = 3"), entry_ms);
-}
+ * fences, sequence numbers, repeats, two batches in flight, and claims. */
+#include "tests/integration/commit_probe.h"
 
 static void a_batch_is_stored_whole(void **state)
 {
     struct message_row rows[] = {message(1, 1, "c1"), message(1, 2, NULL), message(2, 9, "c1")};
-    const struct position_move positions[] = {{3, fence, {2000, 7}, 1001}};
+    const struct position_move positions[] = {{3, fence, {0, 0}, {2000, 7}, 1001}};
     const struct seq_move seqs[] = {{2, 0, 9}, {1, 0, 2}};
     const struct store_batch batch = {positions, 1, seqs, 2, rows, 3};
 
@@ -100,7 +53,7 @@ static void a_batch_is_stored_whole(void **state)
 
 static void a_batch_may_only_move_positions(void **state)
 {
-    const struct position_move position = {3, fence, {5, 0}, 0};
+    const struct position_move position = {3, fence, {0, 0}, {5, 0}, 0};
     const struct store_batch batch = {.positions = &position, .position_count = 1};
 
     (void)state;
@@ -113,7 +66,8 @@ static void a_batch_may_only_move_positions(void **state)
 static void a_wrong_fence_writes_nothing(void **state)
 {
     const struct message_row row = message(1, 1, NULL);
-    const struct position_move positions[] = {{3, fence, {2000, 0}, 0}, {4, 1, {2000, 0}, 0}};
+    const struct position_move positions[] = {{3, fence, {0, 0}, {2000, 0}, 0},
+                                              {4, 1, {0, 0}, {2000, 0}, 0}};
     const struct seq_move seq = {1, 0, 1};
     const struct store_batch batch = {positions, 2, &seq, 1, &row, 1};
 
@@ -129,12 +83,30 @@ static void a_wrong_fence_writes_nothing(void **state)
     assert_int_equal(got.downs, 0);
 }
 
+static void a_wrong_position_writes_nothing(void **state)
+{
+    const struct position_move positions[] = {{3, fence, {1, 0}, {2000, 0}, 0},
+                                              {3, fence, {0, 1}, {2000, 0}, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        const struct store_batch batch = {.positions = &positions[i], .position_count = 1};
+        assert_int_equal(store_commit(got.store, &batch, on_done, NULL), 0);
+        next();
+        assert_int_equal(got.err, ERR_STATE);
+    }
+    assert_stored(0, 0, 0);
+}
+
 static void a_wrong_last_seq_writes_nothing(void **state)
 {
     const struct message_row row = message(1, 8, NULL);
+    const struct position_move position = {3, fence, {0, 0}, {2000, 0}, 0};
+    const struct seq_move move = {1, 7, 8};
+    const struct store_batch batch = {&position, 1, &move, 1, &row, 1};
 
     (void)state;
-    assert_int_equal(commit(fence, 7, &row, 1), 0);
+    assert_int_equal(store_commit(got.store, &batch, on_done, NULL), 0);
     next();
     assert_int_equal(got.err, ERR_STATE);
     assert_stored(0, 0, 0);
@@ -180,7 +152,7 @@ static void the_same_client_id_of_another_author_or_channel_is_new(void **state)
 {
     struct message_row rows[] = {message(1, 1, "same"), message(1, 2, "same"),
                                  message(2, 1, "same")};
-    const struct position_move position = {3, fence, {2000, 0}, 0};
+    const struct position_move position = {3, fence, {0, 0}, {2000, 0}, 0};
     const struct seq_move seqs[] = {{1, 0, 2}, {2, 0, 1}};
     const struct store_batch batch = {&position, 1, seqs, 2, rows, 3};
 
@@ -216,6 +188,26 @@ static void the_second_in_flight_fails_with_the_first(void **state)
     next();
     assert_int_equal(commit(fence, 1, &first, 1), 0);
     assert_int_equal(commit(fence, 2, &second, 1), 0);
+    fixture_wait(&got.done, 4);
+    assert_int_equal(got.errs[2], ERR_CONFLICT);
+    assert_int_equal(got.errs[3], ERR_STATE);
+    assert_stored(1, 1, 1001);
+}
+
+/* They share a partition but no channel: only the position can tell. */
+static void nothing_passes_a_failed_batch_of_its_partition(void **state)
+{
+    const struct message_row stored = message(1, 1, "same"), first = message(1, 2, "same"),
+                             other = message(2, 1, NULL);
+    const struct position_move position = {3, fence, position_at(2), {2000, 0}, 0};
+    const struct seq_move move = {2, 0, 1};
+    const struct store_batch batch = {&position, 1, &move, 1, &other, 1};
+
+    (void)state;
+    assert_int_equal(commit(fence, 0, &stored, 1), 0);
+    next();
+    assert_int_equal(commit(fence, 1, &first, 1), 0);
+    assert_int_equal(store_commit(got.store, &batch, on_done, NULL), 0);
     fixture_wait(&got.done, 4);
     assert_int_equal(got.errs[2], ERR_CONFLICT);
     assert_int_equal(got.errs[3], ERR_STATE);
@@ -299,90 +291,6 @@ static void a_claim_waits_for_a_commit_under_way(void **state)
     assert_int_equal(got.claim.last.ms, 4711);
 }
 
-static void a_killed_server_session_fails_the_commit_and_comes_back(void **state)
-{
-    const struct message_row row = message(1, 1, NULL), second = message(1, 2, NULL);
-
-    (void)state;
-    fixture_sql("BEGIN; SELECT FROM broker_partition WHERE partition = 3 FOR UPDATE");
-    assert_int_equal(commit(fence, 0, &row, 1), 0);
-    assert_int_equal(commit(fence, 1, &second, 1), 0);
-    fixture_signal_sessions("pg_terminate_backend");
-    fixture_wait(&got.done, 3);
-    assert_int_equal(got.errs[1], ERR_UNAVAILABLE);
-    assert_int_equal(got.errs[2], ERR_UNAVAILABLE);
-    fixture_wait(&got.downs, 1);
-    fixture_sql("ROLLBACK");
-    assert_stored(0, 0, 0);
-    fixture_wait(&got.ups, 2);
-    assert_true(store_pg_is_up(got.store));
-    assert_int_equal(commit(fence, 0, &row, 1), 0);
-    next();
-    assert_int_equal(got.err, 0);
-}
-
-static void a_server_that_gives_up_counts_as_lost(void **state)
-{
-    const struct message_row row = message(1, 1, NULL);
-
-    (void)state;
-    fixture_sql("BEGIN; SELECT FROM broker_partition WHERE partition = 3 FOR UPDATE");
-    assert_int_equal(commit(fence, 0, &row, 1), 0);
-    assert_int_equal(store_user_by_id(got.store, alice, on_user, NULL), 0);
-    next();
-    fixture_signal_sessions("pg_cancel_backend");
-    next();
-    assert_int_equal(got.err, ERR_UNAVAILABLE);
-    fixture_wait(&got.downs, 1);
-    fixture_sql("ROLLBACK");
-    fixture_wait(&got.ups, 2);
-    assert_stored(0, 0, 0);
-}
-
-static void freeing_completes_what_is_pending(void **state)
-{
-    const struct message_row row = message(1, 1, NULL);
-
-    (void)state;
-    assert_int_equal(commit(fence, 0, &row, 1), 0);
-    assert_int_equal(store_user_by_id(got.store, alice, on_user, NULL), 0);
-    store_pg_free(got.store);
-    got.store = NULL;
-    assert_int_equal(got.done, 3);
-    assert_int_equal(got.errs[1], ERR_UNAVAILABLE);
-    assert_int_equal(got.errs[2], ERR_UNAVAILABLE);
-    assert_int_equal(got.downs, 0);
-}
-
-static void freed_in_a_completion(void **state)
-{
-    const struct message_row row = message(1, 1, NULL), second = message(1, 2, NULL);
-
-    (void)state;
-    assert_int_equal(commit(fence, 0, &row, 1), 0);
-    assert_int_equal(commit(fence, 1, &second, 1), 0);
-    got.free_on_done = true;
-    fixture_wait(&got.done, 3);
-    assert_null(got.store);
-    assert_int_equal(got.done, 3);
-}
-
-static void a_store_that_is_not_up_refuses(void **state)
-{
-    static const struct store_events events = {on_store_up, on_store_down};
-    const struct message_row row = message(1, 1, NULL);
-
-    (void)state;
-    store_pg_free(got.store);
-    got.store = store_pg_new(fx.loop, fx.dsn, &events, NULL);
-    assert_non_null(got.store);
-    assert_false(store_pg_is_up(got.store));
-    assert_int_equal(commit(fence, 0, &row, 1), ERR_UNAVAILABLE);
-    assert_int_equal(store_user_by_id(got.store, 1, on_user, NULL), ERR_UNAVAILABLE);
-    store_note_login(got.store, 1);
-    assert_null(store_pg_new(fx.loop, "host='", &events, NULL));
-}
-
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, store_tear_down)
@@ -390,21 +298,18 @@ int main(void)
         TEST(a_batch_is_stored_whole),
         TEST(a_batch_may_only_move_positions),
         TEST(a_wrong_fence_writes_nothing),
+        TEST(a_wrong_position_writes_nothing),
         TEST(a_wrong_last_seq_writes_nothing),
         TEST(a_repeated_client_id_writes_nothing),
         TEST(other_repeats_are_refused),
         TEST(the_same_client_id_of_another_author_or_channel_is_new),
         TEST(two_batches_in_flight_see_each_other),
         TEST(the_second_in_flight_fails_with_the_first),
+        TEST(nothing_passes_a_failed_batch_of_its_partition),
         TEST(a_full_batch_passes_and_one_more_is_refused),
         TEST(numbers_that_no_column_holds_are_refused),
         TEST(a_claim_raises_the_fence_and_gives_the_position),
         TEST(a_claim_waits_for_a_commit_under_way),
-        TEST(a_killed_server_session_fails_the_commit_and_comes_back),
-        TEST(a_server_that_gives_up_counts_as_lost),
-        TEST(freeing_completes_what_is_pending),
-        TEST(freed_in_a_completion),
-        TEST(a_store_that_is_not_up_refuses),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

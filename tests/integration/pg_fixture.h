@@ -121,10 +121,18 @@ static inline int fixture_set_up(void **state)
 
 static inline int fixture_tear_down(void **state)
 {
-    char sql[128];
+    char sql[256];
     int err;
 
     (void)state;
+    /* A link that was freed with work under way leaves the server at it, holding locks. */
+    (void)snprintf(sql, sizeof(sql),
+                   "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                   " WHERE application_name = '%s' AND pid <> pg_backend_pid()",
+                   fx.name);
+    if (pg_cli_exec(fx.sql, sql) != 0) {
+        return -1;
+    }
     (void)snprintf(sql, sizeof(sql), "DROP SCHEMA %s CASCADE", fx.name);
     err = pg_cli_exec(fx.sql, sql);
     pg_cli_close(fx.sql);
