@@ -33,7 +33,7 @@ struct ws_request {
     struct bytes path;              /* percent-encoded as sent, without query */
     struct bytes query;             /* raw, without "?" */
     struct bytes host, origin, cookie, authorization, subprotocols, content_type;
-    struct bytes forwarded_for;
+    struct bytes forwarded_for;     /* the last X-Forwarded-For line: the nearest proxy's */
     struct bytes address;           /* peer address text */
 };
 
@@ -49,7 +49,8 @@ struct ws_events {
      * 426, key, Host present 400, control or non-ASCII bytes in a header 400). Policy: path, Host,
      * Origin, limits. */
     void (*on_upgrade)(void *arg, const struct ws_request *req, struct ws_refusal *out);
-    /* The upgrade was accepted. Returns the session kept with the connection, or NULL: cut.
+    /* The upgrade was accepted and is done (not called when the client vanished in between).
+     * Returns the session kept with the connection, or NULL: cut.
      * The connection starts with reading paused. `subprotocol` to be echoed was chosen by the
      * port: "bearer" when it is in the offer, else none. */
     void *(*on_open)(void *arg, struct ws_conn *conn, const struct ws_request *req);
@@ -65,11 +66,13 @@ struct ws_events {
     /* An ordinary HTTP request with its whole body (over the limit the port answers 413 itself;
      * without a Content-Length for a body 411). Answer by ws_http_reply(), now or later. */
     void (*on_http)(void *arg, uint64_t request, const struct ws_request *req, struct bytes body);
-    /* The client of an unanswered request has gone. */
+    /* The client of an unanswered request has gone, or there was no answer for 30 s (it got 504).
+     * A client that only closed its sending side is still waiting. */
     void (*on_http_gone)(void *arg, uint64_t request);
 };
 
-/* Opens its own SO_REUSEPORT listener. Errors: *out_err ERR_CONFLICT (address in use), ERR_IO. */
+/* Opens its own SO_REUSEPORT listener. Errors: *out_err ERR_CONFLICT (address in use), ERR_IO,
+ * ERR_NOMEM. The descriptor limit must be raised before. */
 struct ws_port *ws_port_new(struct loop *loop, const struct ws_conf *conf,
                             const struct ws_events *events, void *arg, int *out_err);
 void ws_port_stop_listening(struct ws_port *p);
@@ -94,6 +97,7 @@ struct bytes ws_conn_address(const struct ws_conn *c);
 
 /* Answer an HTTP request: status, type, extra header lines ("Name: value\r\n"…, may be empty),
  * body. Content-Length, Connection: close, X-Content-Type-Options: nosniff are added by the
- * port. Errors: ERR_NOT_FOUND (the client has gone). Bytes are copied. */
+ * port. Errors: ERR_NOT_FOUND (the client has gone), ERR_LIMIT (body over HTTP_REPLY_MAX_BYTES,
+ * headers over 4 KiB, type over 2 KiB; the request still waits). Bytes are copied. */
 NODISCARD int ws_http_reply(struct ws_port *p, uint64_t request, int status,
                             struct bytes content_type, struct bytes headers, struct bytes body);

@@ -21,7 +21,8 @@ async function talk({ url, count, large }) {
         ws.onerror = () => reject(new Error('no connection'));
     });
     const pieces = ['{"type":"chat_message"}', 'grün ', '日本', '😀', ' <b>', 'lorem ipsum '];
-    const sizes = (i) => (i % 50 === 49 ? large : Math.round(10 * (2000 ** ((i * 7919 % 1000) / 1000))));
+    const sizes = (i) =>
+        i % 50 === 49 ? large : Math.round(10 * 2000 ** (((i * 7919) % 1000) / 1000));
     const text = (i) => {
         let s = '';
         for (let k = i; s.length < sizes(i); k++) s += pieces[(k * k + i) % pieces.length] + k;
@@ -37,7 +38,8 @@ async function talk({ url, count, large }) {
             const i = received++;
             const same = isText(i)
                 ? data === text(i)
-                : data.byteLength === sizes(i) && new Uint8Array(data).every((b, k) => b === ((k * 31 + i) & 255));
+                : data.byteLength === sizes(i) &&
+                  new Uint8Array(data).every((b, k) => b === ((k * 31 + i) & 255));
             if (!same) bad.push(i);
             if (received === count) resolve();
         };
@@ -79,8 +81,13 @@ describe('Chromium', { skip: !existsSync(executablePath) }, () => {
             executablePath,
             headless: true,
             args: [
-                '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-                '--disable-background-networking', '--disable-component-update', '--disable-sync',
+                '--no-sandbox',
+                '--disable-gpu',
+                '--disable-quic',
+                '--no-first-run',
+                '--disable-background-networking',
+                '--disable-component-update',
+                '--disable-sync',
             ],
         });
         page = await browser.newPage();
@@ -93,27 +100,42 @@ describe('Chromium', { skip: !existsSync(executablePath) }, () => {
         assert.equal(await server.stop(), 0);
     });
 
-    test('several hundred messages, some large, compressed, then our close', { timeout: seconds(60) }, async () => {
-        const url = `${server.ws}/ws/echo/`;
-        const results = await Promise.all(Array.from({ length: 4 }, () =>
-            page.evaluate(talk, { url, count: 400, large: 400_000 })));
-        for (const result of results) {
-            assert.deepEqual(result.bad, []);
-            assert.equal(
-                result.extensions,
-                'permessage-deflate; server_no_context_takeover; client_no_context_takeover');
-            assert.deepEqual(result.closed, { code: 4001, reason: 'good bye', wasClean: true });
-        }
-    });
+    test(
+        'several hundred messages, some large, compressed, then our close',
+        { timeout: seconds(60) },
+        async () => {
+            const url = `${server.ws}/ws/echo/`;
+            const results = await Promise.all(
+                Array.from({ length: 4 }, () =>
+                    page.evaluate(talk, { url, count: 400, large: 400_000 }),
+                ),
+            );
+            for (const result of results) {
+                assert.deepEqual(result.bad, []);
+                assert.equal(
+                    result.extensions,
+                    'permessage-deflate; server_no_context_takeover; client_no_context_takeover',
+                );
+                assert.deepEqual(result.closed, { code: 4001, reason: 'good bye', wasClean: true });
+            }
+        },
+    );
 
     test('the browser closes first', async () => {
         const end = await page.evaluate(ending, { url: `${server.ws}/ws/echo/` });
-        assert.deepEqual(end, { opened: true, code: 3000, reason: '', wasClean: true, protocol: '' });
+        assert.deepEqual(end, {
+            opened: true,
+            code: 3000,
+            reason: '',
+            wasClean: true,
+            protocol: '',
+        });
     });
 
     test('a token in the subprotocol', async () => {
         const end = await page.evaluate(ending, {
-            url: `${server.ws}/ws/echo/`, protocols: ['bearer', 'abc.def'],
+            url: `${server.ws}/ws/echo/`,
+            protocols: ['bearer', 'abc.def'],
         });
         assert.equal(end.opened, true);
         assert.equal(end.protocol, 'bearer');

@@ -9,7 +9,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import zlib from 'node:zlib';
 import WebSocket from 'ws';
 import {
-    Raw, UPGRADE, closeCodeOf, frame, head, isWrapped, seconds, startServer, startUnder,
+    Raw,
+    UPGRADE,
+    closeCodeOf,
+    frame,
+    head,
+    isWrapped,
+    seconds,
+    startServer,
+    startUnder,
 } from './lib/echo_server.mjs';
 
 const MIB = 1 << 20;
@@ -41,10 +49,21 @@ async function finish(ws) {
     return end;
 }
 
-const words = ['chat_message', 'channel_id', '{"type":"', 'héllo', '日本語', '😀', '","message":"', 'x'];
+const words = [
+    'chat_message',
+    'channel_id',
+    '{"type":"',
+    'héllo',
+    '日本語',
+    '😀',
+    '","message":"',
+    'x',
+];
 
-const textPool = Array.from({ length: 40_000 }, () =>
-    words[crypto.randomInt(words.length)] + crypto.randomInt(1 << 30).toString(36)).join('');
+const textPool = Array.from(
+    { length: 40_000 },
+    () => words[crypto.randomInt(words.length)] + crypto.randomInt(1 << 30).toString(36),
+).join('');
 
 function randomText(target) {
     const at = crypto.randomInt(textPool.length >> 2);
@@ -52,7 +71,7 @@ function randomText(target) {
 }
 
 function randomMessage() {
-    const size = Math.round(10 * (20_000 ** Math.random()));
+    const size = Math.round(10 * 20_000 ** Math.random());
     const isBinary = Math.random() < 0.5;
     return { isBinary, data: isBinary ? crypto.randomBytes(size) : randomText(size) };
 }
@@ -66,7 +85,10 @@ function sendMessage(ws, { data, isBinary }) {
     const parts = 2 + crypto.randomInt(5);
     const size = Math.ceil(data.length / parts);
     for (let i = 0; i < parts; i++) {
-        ws.send(data.subarray(i * size, (i + 1) * size), { binary: isBinary, fin: i === parts - 1 });
+        ws.send(data.subarray(i * size, (i + 1) * size), {
+            binary: isBinary,
+            fin: i === parts - 1,
+        });
         ws.ping(`${i}`);
     }
     return parts;
@@ -106,27 +128,37 @@ async function exchange(ws, count) {
 describe('npm ws, random messages both ways', () => {
     const offers = {
         off: [false, undefined],
-        default: [true, 'permessage-deflate; server_no_context_takeover; client_no_context_takeover'],
-        'server_no_context_takeover': [{ serverNoContextTakeover: true }],
-        'client_no_context_takeover': [{ clientNoContextTakeover: true }],
-        'both': [{ serverNoContextTakeover: true, clientNoContextTakeover: true }],
+        default: [
+            true,
+            'permessage-deflate; server_no_context_takeover; client_no_context_takeover',
+        ],
+        server_no_context_takeover: [{ serverNoContextTakeover: true }],
+        client_no_context_takeover: [{ clientNoContextTakeover: true }],
+        both: [{ serverNoContextTakeover: true, clientNoContextTakeover: true }],
         'server window 9': [{ serverMaxWindowBits: 9 }],
-        'server window 12, client window 10': [{ serverMaxWindowBits: 12, clientMaxWindowBits: 10 }],
+        'server window 12, client window 10': [
+            { serverMaxWindowBits: 12, clientMaxWindowBits: 10 },
+        ],
         'threshold 0': [{ threshold: 0 }],
     };
     for (const [name, [perMessageDeflate, answer]] of Object.entries(offers)) {
         test(name, { timeout: seconds(120) }, async () => {
             const clients = isWrapped ? 2 : 10;
             const count = isWrapped ? 20 : 150;
-            await Promise.all(Array.from({ length: clients }, async () => {
-                const ws = await open('/ws/echo/', { perMessageDeflate });
-                assert.equal(ws.extensions, perMessageDeflate ? 'permessage-deflate' : '');
-                await exchange(ws, count);
-                assert.deepEqual(await finish(ws), { code: 1000, reason: '' });
-            }));
+            await Promise.all(
+                Array.from({ length: clients }, async () => {
+                    const ws = await open('/ws/echo/', { perMessageDeflate });
+                    assert.equal(ws.extensions, perMessageDeflate ? 'permessage-deflate' : '');
+                    await exchange(ws, count);
+                    assert.deepEqual(await finish(ws), { code: 1000, reason: '' });
+                }),
+            );
             if (answer) {
                 const raw = await Raw.upgraded(server.port, { lines: [...UPGRADE, DEFLATE_OFFER] });
-                assert.match(raw.bytes.toString(), new RegExp(`Sec-WebSocket-Extensions: ${answer}\r\n`));
+                assert.match(
+                    raw.bytes.toString(),
+                    new RegExp(`Sec-WebSocket-Extensions: ${answer}\r\n`),
+                );
                 raw.destroy();
             }
         });
@@ -142,10 +174,16 @@ describe('npm ws, random messages both ways', () => {
 
         const lines = [...UPGRADE, `${DEFLATE_OFFER}; server_max_window_bits=11`];
         const raw = await Raw.upgraded(server.port, { lines });
-        assert.match(raw.bytes.toString(), /client_no_context_takeover; server_max_window_bits=11\r\n/);
+        assert.match(
+            raw.bytes.toString(),
+            /client_no_context_takeover; server_max_window_bits=11\r\n/,
+        );
         raw.send(frame(0x81, 'b'.repeat(2048)), frame(0x81, 'c'.repeat(2049)));
         await raw.until((r) => r.frames.length === 2);
-        assert.deepEqual(raw.frames.map((f) => f.flags), [0xc1, 0x81]);
+        assert.deepEqual(
+            raw.frames.map((f) => f.flags),
+            [0xc1, 0x81],
+        );
         raw.destroy();
     });
 });
@@ -168,10 +206,19 @@ describe('subprotocols and headers', () => {
     });
 
     test('the accept key of the RFC, one header a line, any case', async () => {
-        const lines = UPGRADE.map((line, i) => (i === 0 ? line : line.toUpperCase().replace('DGHLIHNHBXBSZSBUB25JZQ==', 'dGhlIHNhbXBsZSBub25jZQ==')));
+        const lines = UPGRADE.map((line, i) =>
+            i === 0
+                ? line
+                : line
+                      .toUpperCase()
+                      .replace('DGHLIHNHBXBSZSBUB25JZQ==', 'dGhlIHNhbXBsZSBub25jZQ=='),
+        );
         const raw = await Raw.upgraded(server.port, { lines });
         assert.equal(raw.status, 101);
-        assert.match(raw.bytes.toString(), /Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n/);
+        assert.match(
+            raw.bytes.toString(),
+            /Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\n/,
+        );
         raw.destroy();
     });
 });
@@ -195,7 +242,10 @@ describe('limits of messages', () => {
     });
 
     test('a bomb ends with 1009 beyond 16 times the limit, with "oversize" before', async () => {
-        const bomb = (size) => zlib.deflateRawSync(Buffer.alloc(size), { finishFlush: zlib.constants.Z_SYNC_FLUSH }).subarray(0, -4);
+        const bomb = (size) =>
+            zlib
+                .deflateRawSync(Buffer.alloc(size), { finishFlush: zlib.constants.Z_SYNC_FLUSH })
+                .subarray(0, -4);
         const raw = await Raw.upgraded(server.port, { lines: [...UPGRADE, DEFLATE_OFFER] });
         raw.send(frame(0xc2, bomb(16 * MIB)));
         await raw.until((r) => r.frames.length === 1);
@@ -206,34 +256,69 @@ describe('limits of messages', () => {
         raw.destroy();
     });
 
-    const closesWith = (name, code, makeFrames, lines = UPGRADE) => test(`${name}: ${code}`, async () => {
-        const raw = await Raw.upgraded(server.port, { lines });
-        raw.send(...makeFrames());
-        await raw.until((r) => closeCodeOf(r.frames));
-        assert.equal(closeCodeOf(raw.frames), code);
-        // The peer that answers the close frame is released at once.
-        raw.send(frame(0x88, Buffer.from([code >> 8, code & 255])));
-        await raw.end();
-    });
-    const fragments = (n) => Array.from({ length: n }, (_, i) => frame((i === 0 ? 1 : 0) | (i === n - 1 ? 0x80 : 0), 'x'));
+    const closesWith = (name, code, makeFrames, lines = UPGRADE) =>
+        test(`${name}: ${code}`, async () => {
+            const raw = await Raw.upgraded(server.port, { lines });
+            raw.send(...makeFrames());
+            await raw.until((r) => closeCodeOf(r.frames));
+            assert.equal(closeCodeOf(raw.frames), code);
+            // The peer that answers the close frame is released at once.
+            raw.send(frame(0x88, Buffer.from([code >> 8, code & 255])));
+            await raw.end();
+        });
+    const fragments = (n) =>
+        Array.from({ length: n }, (_, i) =>
+            frame((i === 0 ? 1 : 0) | (i === n - 1 ? 0x80 : 0), 'x'),
+        );
     const deflated = [...UPGRADE, DEFLATE_OFFER];
 
     closesWith('2^40 announced', 1009, () => [frame(0x82, 'x', { length: 1n << 40n })]);
-    closesWith('2^62 announced, nothing sent', 1009, () => [frame(0x82, '', { length: 1n << 62n })]);
+    closesWith('2^62 announced, nothing sent', 1009, () => [
+        frame(0x82, '', { length: 1n << 62n }),
+    ]);
     closesWith('1025 fragments', 1008, () => fragments(1025));
     closesWith('bad UTF-8', 1007, () => [frame(0x81, Buffer.from([0x61, 0xc0, 0x80]))]);
     closesWith('UTF-8 cut at the end', 1007, () => [frame(0x81, Buffer.from([0xe2, 0x82]))]);
-    closesWith('bad UTF-8 early in an unfinished message', 1007, () => [frame(0x01, Buffer.from([0xff]))]);
-    closesWith('bad UTF-8 inside of compressed text', 1007, () => [frame(0xc1, zlib.deflateRawSync(Buffer.alloc(99, 0xff), { finishFlush: zlib.constants.Z_SYNC_FLUSH }).subarray(0, -4))], deflated);
-    closesWith('damaged compressed data', 1007, () => [frame(0xc1, Buffer.from([0x07, 1, 2, 3]))], deflated);
+    closesWith('bad UTF-8 early in an unfinished message', 1007, () => [
+        frame(0x01, Buffer.from([0xff])),
+    ]);
+    closesWith(
+        'bad UTF-8 inside of compressed text',
+        1007,
+        () => [
+            frame(
+                0xc1,
+                zlib
+                    .deflateRawSync(Buffer.alloc(99, 0xff), {
+                        finishFlush: zlib.constants.Z_SYNC_FLUSH,
+                    })
+                    .subarray(0, -4),
+            ),
+        ],
+        deflated,
+    );
+    closesWith(
+        'damaged compressed data',
+        1007,
+        () => [frame(0xc1, Buffer.from([0x07, 1, 2, 3]))],
+        deflated,
+    );
     closesWith('unmasked text', 1002, () => [frame(0x81, 'hello', { mask: null })]);
-    closesWith('unmasked after masked', 1002, () => [frame(0x81, 'a'), frame(0x82, 'b', { mask: null })]);
+    closesWith('unmasked after masked', 1002, () => [
+        frame(0x81, 'a'),
+        frame(0x82, 'b', { mask: null }),
+    ]);
     closesWith('unmasked ping', 1002, () => [frame(0x89, '', { mask: null })]);
     closesWith('RSV1 without the extension', 1002, () => [frame(0xc1, 'x')]);
     closesWith('RSV2', 1002, () => [frame(0xa1, 'x')]);
     closesWith('RSV3 with the extension', 1002, () => [frame(0x91, 'x')], deflated);
     closesWith('RSV1 on a ping', 1002, () => [frame(0xc9, 'x')], deflated);
-    closesWith('RSV1 on a continuation', 1002, () => [frame(0x01, 'x'), frame(0xc0, 'y')], deflated);
+    closesWith(
+        'RSV1 on a continuation',
+        1002,
+        () => [frame(0x01, 'x'), frame(0xc0, 'y')],
+        deflated,
+    );
     closesWith('reserved opcode', 1002, () => [frame(0x83, 'x')]);
     closesWith('continuation of nothing', 1002, () => [frame(0x80, 'x')]);
     closesWith('a message inside another', 1002, () => [frame(0x01, 'x'), frame(0x81, 'y')]);
@@ -251,19 +336,32 @@ describe('limits of messages', () => {
 describe('bytes in any cut', () => {
     test('one byte at a time: data, pings, compressed data, close', async () => {
         const raw = await Raw.upgraded(server.port, { lines: [...UPGRADE, DEFLATE_OFFER] });
-        const compressed = zlib.deflateRawSync('y'.repeat(300), { finishFlush: zlib.constants.Z_SYNC_FLUSH }).subarray(0, -4);
+        const compressed = zlib
+            .deflateRawSync('y'.repeat(300), { finishFlush: zlib.constants.Z_SYNC_FLUSH })
+            .subarray(0, -4);
         const bytes = Buffer.concat([
-            frame(0x01, 'he'), frame(0x89, 'ping'), frame(0x80, 'llo'), frame(0xc1, compressed),
-            frame(0x81, 'z'.repeat(200)), frame(0x88, Buffer.from([3, 232])),
+            frame(0x01, 'he'),
+            frame(0x89, 'ping'),
+            frame(0x80, 'llo'),
+            frame(0xc1, compressed),
+            frame(0x81, 'z'.repeat(200)),
+            frame(0x88, Buffer.from([3, 232])),
         ]);
         for (const byte of bytes) {
             raw.send([byte]);
             await sleep(1);
         }
         await raw.end();
-        assert.deepEqual(raw.frames.map((f) => [f.flags, f.payload.toString('latin1')]), [
-            [0x8a, 'ping'], [0x81, 'hello'], [0x81, 'y'.repeat(300)], [0x81, 'z'.repeat(200)], [0x88, '\x03\xe8'],
-        ]);
+        assert.deepEqual(
+            raw.frames.map((f) => [f.flags, f.payload.toString('latin1')]),
+            [
+                [0x8a, 'ping'],
+                [0x81, 'hello'],
+                [0x81, 'y'.repeat(300)],
+                [0x81, 'z'.repeat(200)],
+                [0x88, '\x03\xe8'],
+            ],
+        );
     });
 
     test('ten pings in one segment get ten pongs, in order', async () => {
@@ -271,15 +369,21 @@ describe('bytes in any cut', () => {
             more: Array.from({ length: 10 }, (_, i) => frame(0x89, `ping ${i}`)),
         });
         await raw.until((r) => r.frames.length === 10);
-        assert.deepEqual(raw.frames.map((f) => [f.flags, f.payload.toString()]), Array.from({ length: 10 }, (_, i) => [0x8a, `ping ${i}`]));
+        assert.deepEqual(
+            raw.frames.map((f) => [f.flags, f.payload.toString()]),
+            Array.from({ length: 10 }, (_, i) => [0x8a, `ping ${i}`]),
+        );
         raw.destroy();
     });
 });
 
 describe('reading paused', () => {
     const fifty = Array.from({ length: 50 }, (_, i) => frame(0x81, `${i}:${'p'.repeat(i * 7)}`));
-    const check = (frames) => assert.deepEqual(
-        frames.map((f) => f.payload.toString()), fifty.map((_, i) => `${i}:${'p'.repeat(i * 7)}`));
+    const check = (frames) =>
+        assert.deepEqual(
+            frames.map((f) => f.payload.toString()),
+            fifty.map((_, i) => `${i}:${'p'.repeat(i * 7)}`),
+        );
 
     test('50 frames in the segment of the upgrade wait for 200 ms, in order', async () => {
         const start = performance.now();
@@ -295,7 +399,9 @@ describe('reading paused', () => {
 
     test('paused from inside a message: the rest of the segment waits', async () => {
         for (let round = 0; round < 5; round++) {
-            const raw = await Raw.upgraded(server.port, { more: [frame(0x81, '!pause 80'), ...fifty] });
+            const raw = await Raw.upgraded(server.port, {
+                more: [frame(0x81, '!pause 80'), ...fifty],
+            });
             await sleep(40);
             assert.equal(raw.frames.length, 0);
             await raw.until((r) => r.frames.length === 50);
@@ -306,36 +412,59 @@ describe('reading paused', () => {
 
     test('a close frame behind paused messages does not overtake them', async () => {
         const raw = await Raw.upgraded(server.port, {
-            more: [frame(0x81, '!pause 80'), frame(0x81, 'one'), frame(0x81, '!pause 80'), frame(0x81, 'two'), frame(0x88, Buffer.from([3, 232]))],
+            more: [
+                frame(0x81, '!pause 80'),
+                frame(0x81, 'one'),
+                frame(0x81, '!pause 80'),
+                frame(0x81, 'two'),
+                frame(0x88, Buffer.from([3, 232])),
+            ],
         });
         await raw.end();
-        assert.deepEqual(raw.frames.map((f) => f.payload.toString('latin1')), ['one', 'two', '\x03\xe8']);
+        assert.deepEqual(
+            raw.frames.map((f) => f.payload.toString('latin1')),
+            ['one', 'two', '\x03\xe8'],
+        );
     });
 
-    test('slow reader: everything arrives, the server does not grow', { timeout: seconds(60) }, async () => {
-        const rss = () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))[1]);
-        const ws = await open();
-        const rssBefore = rss();
-        const frames = 400; // 25 MiB
-        let count = 0;
-        const done = new Promise((resolve) => ws.on('message', (data) => {
-            assert.equal(Number(data.subarray(0, 14)), frames - 1 - count);
-            if (++count === frames) resolve();
-        }));
-        ws._socket.pause();
-        ws.send(`!flood ${frames}`);
-        await sleep(500);
-        assert.ok(rss() - rssBefore < 15_000, `${rss() - rssBefore} KiB more`);
-        assert.ok(count < frames);
-        ws._socket.resume();
-        await done;
-        await finish(ws);
-    });
+    test(
+        'slow reader: everything arrives, the server does not grow',
+        { timeout: seconds(60) },
+        async () => {
+            const rss = () =>
+                Number(
+                    /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, 'utf8'))[1],
+                );
+            const ws = await open();
+            const rssBefore = rss();
+            const frames = 400; // 25 MiB
+            let count = 0;
+            const done = new Promise((resolve) =>
+                ws.on('message', (data) => {
+                    assert.equal(Number(data.subarray(0, 14)), frames - 1 - count);
+                    if (++count === frames) resolve();
+                }),
+            );
+            ws._socket.pause();
+            ws.send(`!flood ${frames}`);
+            await sleep(500);
+            assert.ok(rss() - rssBefore < 15_000, `${rss() - rssBefore} KiB more`);
+            assert.ok(count < frames);
+            ws._socket.resume();
+            await done;
+            await finish(ws);
+        },
+    );
 });
 
 describe('closing', () => {
     test('codes and reasons, a second call is ignored', async () => {
-        for (const [code, reason] of [[4401, ''], [1012, 'retry_ms=1500'], [4429, 'r'.repeat(123)], [1001, 'x']]) {
+        for (const [code, reason] of [
+            [4401, ''],
+            [1012, 'retry_ms=1500'],
+            [4429, 'r'.repeat(123)],
+            [1001, 'x'],
+        ]) {
             const ws = await open();
             ws.send(`!close ${code} ${reason}`);
             assert.deepEqual(await closed(ws), { code, reason });
@@ -388,20 +517,33 @@ describe('closing', () => {
         const { clean } = await server.stats();
         for (const code of [1000, 1001, 1013, 3000, 4999]) {
             const raw = await Raw.upgraded(server.port);
-            raw.send(frame(0x88, Buffer.concat([Buffer.from([code >> 8, code & 255]), Buffer.from('why')])));
+            raw.send(
+                frame(
+                    0x88,
+                    Buffer.concat([Buffer.from([code >> 8, code & 255]), Buffer.from('why')]),
+                ),
+            );
             await raw.end();
             assert.equal(closeCodeOf(raw.frames), code);
         }
         const empty = await Raw.upgraded(server.port, { more: [frame(0x88, '')] });
         await empty.end();
-        assert.deepEqual(empty.frames.map((f) => [f.flags, f.payload.length]), [[0x88, 0]]);
+        assert.deepEqual(
+            empty.frames.map((f) => [f.flags, f.payload.length]),
+            [[0x88, 0]],
+        );
         assert.equal((await server.stats()).clean, clean + 6);
     });
 
     test('invalid close frames are answered with 1002 or 1007', async () => {
         for (const [payload, code] of [
-            [[3], 1002], [[3, 231], 1002], [[3, 237], 1002], [[7, 208], 1002], [[19, 136], 1002],
-            [[3, 232, 0xc0, 0x80], 1007], [[3, 232, 0xe2], 1007],
+            [[3], 1002],
+            [[3, 231], 1002],
+            [[3, 237], 1002],
+            [[7, 208], 1002],
+            [[19, 136], 1002],
+            [[3, 232, 0xc0, 0x80], 1007],
+            [[3, 232, 0xe2], 1007],
         ]) {
             const raw = await Raw.upgraded(server.port);
             raw.send(frame(0x88, Buffer.from(payload)));
@@ -421,17 +563,21 @@ describe('closing', () => {
         assert.equal((await server.stats()).clean, before.clean);
     });
 
-    test('a client that ignores the close frame is cut after five seconds', { timeout: seconds(20) }, async () => {
-        const raw = await Raw.upgraded(server.port, { more: [frame(0x81, '!close 4000 x')] });
-        await raw.until((r) => closeCodeOf(r.frames) === 4000);
-        const start = performance.now();
-        const busy = setInterval(() => raw.send(frame(0x81, 'ignored')), 100);
-        await raw.end();
-        clearInterval(busy);
-        const took = performance.now() - start;
-        assert.ok(took > 3000 && took < seconds(8), `${took} ms`);
-        assert.equal(raw.frames.length, 1);
-    });
+    test(
+        'a client that ignores the close frame is cut after five seconds',
+        { timeout: seconds(20) },
+        async () => {
+            const raw = await Raw.upgraded(server.port, { more: [frame(0x81, '!close 4000 x')] });
+            await raw.until((r) => closeCodeOf(r.frames) === 4000);
+            const start = performance.now();
+            const busy = setInterval(() => raw.send(frame(0x81, 'ignored')), 100);
+            await raw.end();
+            clearInterval(busy);
+            const took = performance.now() - start;
+            assert.ok(took > 3000 && took < seconds(8), `${took} ms`);
+            assert.equal(raw.frames.length, 1);
+        },
+    );
 });
 
 describe('handshake errors', () => {
@@ -443,8 +589,16 @@ describe('handshake errors', () => {
         ['version 8', replaced('Sec-WebSocket-Version', 'Sec-WebSocket-Version: 8'), 426],
         ['version twice', [...UPGRADE, 'Sec-WebSocket-Version: 13'], 400],
         ['no key', without('Sec-WebSocket-Key'), 400],
-        ['key too short', replaced('Sec-WebSocket-Key', 'Sec-WebSocket-Key: dGhlIHNhbXBsZQ=='), 400],
-        ['key not base64', replaced('Sec-WebSocket-Key', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j!!=='), 400],
+        [
+            'key too short',
+            replaced('Sec-WebSocket-Key', 'Sec-WebSocket-Key: dGhlIHNhbXBsZQ=='),
+            400,
+        ],
+        [
+            'key not base64',
+            replaced('Sec-WebSocket-Key', 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25j!!=='),
+            400,
+        ],
         ['two keys', [...UPGRADE, 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='], 400],
         ['no Host', without('Host'), 400],
         ['two Hosts', [...UPGRADE, 'Host: other'], 400],
@@ -497,7 +651,10 @@ describe('handshake errors', () => {
 
     test('a long Sec-WebSocket-Extensions header is no problem', async () => {
         const raw = await Raw.upgraded(server.port, {
-            lines: [...UPGRADE, `Sec-WebSocket-Extensions: ${'x-unknown; a=1, '.repeat(60)}permessage-deflate`],
+            lines: [
+                ...UPGRADE,
+                `Sec-WebSocket-Extensions: ${'x-unknown; a=1, '.repeat(60)}permessage-deflate`,
+            ],
         });
         assert.equal(raw.status, 101);
         assert.match(raw.bytes.toString(), /permessage-deflate; server_no_context/);
@@ -526,18 +683,35 @@ describe('HTTP', () => {
             assert.equal(res.headers.get('x-echo'), '1');
             assert.equal(Buffer.compare(Buffer.from(await res.arrayBuffer()), data), 0);
         }
-        const big = await Raw.request(server.port, head(['POST /x HTTP/1.1', 'Host: a', 'Content-Length: 65537']) + 'x'.repeat(65537));
+        const big = await Raw.request(
+            server.port,
+            head(['POST /x HTTP/1.1', 'Host: a', 'Content-Length: 65537']) + 'x'.repeat(65537),
+        );
         assert.equal(big.status, 413);
-        const announced = await Raw.request(server.port, head(['POST /x HTTP/1.1', 'Host: a', 'Content-Length: 999999999999']));
+        const announced = await Raw.request(
+            server.port,
+            head(['POST /x HTTP/1.1', 'Host: a', 'Content-Length: 999999999999']),
+        );
         assert.equal(announced.status, 413);
-        assert.equal(JSON.parse(announced.bytes.subarray(announced.headEnd)).code, 'MESSAGE_TOO_LARGE');
+        assert.equal(
+            JSON.parse(announced.bytes.subarray(announced.headEnd)).code,
+            'MESSAGE_TOO_LARGE',
+        );
     });
 
     for (const [name, lines, status] of [
         ['no length', ['POST /x HTTP/1.1', 'Host: a'], 411],
         ['chunked', ['POST /x HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked'], 411],
-        ['chunked with a length', ['POST /x HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked', 'Content-Length: 5'], 411],
-        ['two lengths', ['POST /x HTTP/1.1', 'Host: a', 'Content-Length: 1', 'Content-Length: 1'], 400],
+        [
+            'chunked with a length',
+            ['POST /x HTTP/1.1', 'Host: a', 'Transfer-Encoding: chunked', 'Content-Length: 5'],
+            411,
+        ],
+        [
+            'two lengths',
+            ['POST /x HTTP/1.1', 'Host: a', 'Content-Length: 1', 'Content-Length: 1'],
+            400,
+        ],
         ['length +1', ['POST /x HTTP/1.1', 'Host: a', 'Content-Length: +1'], 400],
         ['length 1,1', ['POST /x HTTP/1.1', 'Host: a', 'Content-Length: 1,1'], 400],
         ['length empty', ['POST /x HTTP/1.1', 'Host: a', 'Content-Length:'], 400],
@@ -548,7 +722,11 @@ describe('HTTP', () => {
         ['asterisk', ['OPTIONS * HTTP/1.1', 'Host: a'], 400],
         ['garbage', ['\x16\x03\x01\x02'], 400],
         ['one word', ['hello'], 400],
-        ['an upgrade to something else is an ordinary request', ['GET /later HTTP/1.1', 'Host: a', 'Upgrade: h2c', 'Connection: Upgrade'], 200],
+        [
+            'an upgrade to something else is an ordinary request',
+            ['GET /later HTTP/1.1', 'Host: a', 'Upgrade: h2c', 'Connection: Upgrade'],
+            200,
+        ],
     ]) {
         test(`${name}: ${status}`, async () => {
             const raw = await Raw.request(server.port, head(lines));
@@ -557,7 +735,7 @@ describe('HTTP', () => {
     }
 
     test('paths and queries are handed on as they were sent', async () => {
-        const target = "/raw?a=%41&b=/../?x%00";
+        const target = '/raw?a=%41&b=/../?x%00';
         const raw = await Raw.request(server.port, head([`GET ${target} HTTP/1.1`, 'Host: a']));
         assert.equal(raw.bytes.subarray(raw.headEnd).toString(), 'GET /raw ? a=%41&b=/../?x%00');
     });
@@ -573,7 +751,9 @@ describe('HTTP', () => {
 
     test('a body in pieces, after 100 Continue', async () => {
         const raw = new Raw(server.port);
-        raw.send(head(['POST /x HTTP/1.1', 'Host: a', 'Content-Length: 6', 'Expect: 100-continue']));
+        raw.send(
+            head(['POST /x HTTP/1.1', 'Host: a', 'Content-Length: 6', 'Expect: 100-continue']),
+        );
         await raw.until((r) => r.bytes.includes('100 Continue\r\n\r\n'));
         for (const part of ['ab', 'cd', 'ef']) {
             raw.send(part);
@@ -604,7 +784,10 @@ describe('HTTP', () => {
         raw.send(second);
         await raw.end();
         assert.equal(raw.bytes.toString().split('HTTP/1.1 ').length, 2);
-        const odd = await Raw.request(server.port, head(['GET /x HTTP/1.1', 'Host: a', 'Upgrade: foo', 'Connection: Upgrade']));
+        const odd = await Raw.request(
+            server.port,
+            head(['GET /x HTTP/1.1', 'Host: a', 'Upgrade: foo', 'Connection: Upgrade']),
+        );
         assert.equal(odd.status, 404);
     });
 
@@ -664,7 +847,10 @@ describe('time', () => {
         await dead.end();
         const took = performance.now() - start;
         assert.ok(took > 1500 && took < seconds(4), `${took} ms`);
-        assert.deepEqual(dead.frames.map((f) => f.flags), [0x89]);
+        assert.deepEqual(
+            dead.frames.map((f) => f.flags),
+            [0x89],
+        );
         await sleep(1500);
         assert.ok(pings >= 2);
         assert.equal(alive.readyState, WebSocket.OPEN);
@@ -676,13 +862,17 @@ test('many at once, coming and going', { timeout: seconds(60) }, async () => {
     const count = isWrapped ? 50 : 500;
     for (let round = 0; round < 2; round++) {
         const all = await Promise.all(Array.from({ length: count }, () => open()));
-        await Promise.all(all.map(async (ws, i) => {
-            ws.send(`${i}`);
-            const [m] = await once(ws, 'message');
-            assert.equal(m.toString(), `${i}`);
-        }));
+        await Promise.all(
+            all.map(async (ws, i) => {
+                ws.send(`${i}`);
+                const [m] = await once(ws, 'message');
+                assert.equal(m.toString(), `${i}`);
+            }),
+        );
         all.forEach((ws, i) => (i % 2 ? ws.terminate() : ws.close()));
-        await Promise.all(all.filter((ws) => ws.readyState !== WebSocket.CLOSED).map((ws) => once(ws, 'close')));
+        await Promise.all(
+            all.filter((ws) => ws.readyState !== WebSocket.CLOSED).map((ws) => once(ws, 'close')),
+        );
     }
     for (let i = 0; (await server.stats()).connections > 0; i++) {
         assert.ok(i < 200);
@@ -694,7 +884,9 @@ test('many at once, coming and going', { timeout: seconds(60) }, async () => {
 
 test('open connections when the server stops are told to their sessions', async () => {
     const other = await startServer();
-    const clients = await Promise.all(Array.from({ length: 10 }, () => open('/ws/echo/', {}, other)));
+    const clients = await Promise.all(
+        Array.from({ length: 10 }, () => open('/ws/echo/', {}, other)),
+    );
     const ends = clients.map(closed);
     const waiting = new Raw(other.port);
     waiting.send(head(['GET /later HTTP/1.1', 'Host: a']));
@@ -704,21 +896,32 @@ test('open connections when the server stops are told to their sessions', async 
     assert.ok(other.lines.includes('closed 10 of 10'), other.lines.join());
 });
 
-test('out of descriptors: accepting pauses without spinning, and goes on', { skip: isWrapped }, async () => {
-    const small = await startUnder(['sh', '-c', 'ulimit -n 60; exec "$@"', 'sh']);
-    const cpuTicks = () => {
-        const fields = readFileSync(`/proc/${small.pid}/stat`, 'utf8').split(') ')[1].split(' ');
-        return Number(fields[11]) + Number(fields[12]);
-    };
-    const raws = Array.from({ length: 100 }, () => new Raw(small.port));
-    raws.forEach((raw) => raw.send(head(UPGRADE)));
-    const isOpen = (raw) => raw.headEnd > 3 && raw.status === 101;
-    while (raws.filter(isOpen).length < 30) await sleep(10);
-    const start = cpuTicks();
-    await sleep(1000);
-    assert.ok(cpuTicks() - start < 20, 'ticks of 10 ms');
-    raws.filter(isOpen).forEach((raw) => raw.destroy());
-    await Promise.all(raws.filter((raw) => !isOpen(raw)).slice(0, 20).map((raw) => raw.until(isOpen)));
-    raws.forEach((raw) => raw.destroy());
-    assert.equal(await small.stop(), 0);
-});
+test(
+    'out of descriptors: accepting pauses without spinning, and goes on',
+    { skip: isWrapped },
+    async () => {
+        const small = await startUnder(['sh', '-c', 'ulimit -n 60; exec "$@"', 'sh']);
+        const cpuTicks = () => {
+            const fields = readFileSync(`/proc/${small.pid}/stat`, 'utf8')
+                .split(') ')[1]
+                .split(' ');
+            return Number(fields[11]) + Number(fields[12]);
+        };
+        const raws = Array.from({ length: 100 }, () => new Raw(small.port));
+        raws.forEach((raw) => raw.send(head(UPGRADE)));
+        const isOpen = (raw) => raw.headEnd > 3 && raw.status === 101;
+        while (raws.filter(isOpen).length < 30) await sleep(10);
+        const start = cpuTicks();
+        await sleep(1000);
+        assert.ok(cpuTicks() - start < 20, 'ticks of 10 ms');
+        raws.filter(isOpen).forEach((raw) => raw.destroy());
+        await Promise.all(
+            raws
+                .filter((raw) => !isOpen(raw))
+                .slice(0, 20)
+                .map((raw) => raw.until(isOpen)),
+        );
+        raws.forEach((raw) => raw.destroy());
+        assert.equal(await small.stop(), 0);
+    },
+);

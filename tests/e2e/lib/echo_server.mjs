@@ -94,7 +94,7 @@ export function frame(flags, payload, { mask = crypto.randomBytes(4), length } =
 // Server frames in `bytes`: [{ flags, payload }], as far as they are complete.
 export function parseFrames(bytes) {
     const frames = [];
-    for (let at = 0; at + 2 <= bytes.length; ) {
+    for (let at = 0; at + 2 <= bytes.length;) {
         let n = bytes[at + 1];
         let size = 2;
         if (n === 126) [n, size] = [bytes.readUInt16BE(at + 2), 4];
