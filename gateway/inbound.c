@@ -38,20 +38,22 @@ static struct inbound_meter *meter_of(struct inbound_meter **meter, uint32_t rat
     return *meter;
 }
 
-/* May one more frame be accepted? Without memory for counting: yes, memory is not the client's
- * fault, and the frame itself will be refused for it soon enough. */
+/* May one more frame be accepted? Without memory the answer comes when it is to be counted. */
 static bool has_room(uint32_t rate_limit, struct inbound_meter **meter, uint64_t now_ms)
 {
     return rate_limit == 0 || !meter_of(meter, rate_limit) ||
            ratelim_wait_ms(&(*meter)->accepted, now_ms) == 0;
 }
 
-void inbound_accept(uint32_t rate_limit, struct inbound_meter **meter, uint64_t now_ms)
+int inbound_accept(uint32_t rate_limit, struct inbound_meter **meter, uint64_t now_ms)
 {
-    if (rate_limit > 0 && meter_of(meter, rate_limit)) {
-        int ignored = ratelim_take(&(*meter)->accepted, now_ms);
-        (void)ignored; /* has_room() was asked before */
+    if (rate_limit == 0) {
+        return 0;
     }
+    if (!meter_of(meter, rate_limit)) {
+        return ERR_NOMEM;
+    }
+    return ratelim_take(&(*meter)->accepted, now_ms) == 0 ? 0 : ERR_NOMEM;
 }
 
 enum inbound_action inbound_refuse(struct inbound_meter **meter, uint64_t now_ms)
@@ -114,7 +116,8 @@ void inbound_judge(const struct inbound_frame *frame, uint32_t rate_limit,
         out->code = CODE_RATE_LIMIT_EXCEEDED;
         out->action = inbound_refuse(meter, frame->now_ms);
     } else if (out->code != CODE_NONE) {
-        inbound_accept(rate_limit, meter, frame->now_ms);
+        int ignored = inbound_accept(rate_limit, meter, frame->now_ms);
+        (void)ignored; /* it is an error frame either way */
         out->action = INBOUND_ERROR;
     } else {
         out->action = INBOUND_FORWARD;

@@ -46,8 +46,9 @@ void inbound_judge(const struct inbound_frame *frame, uint32_t rate_limit,
                    struct inbound_meter **meter, struct arena *arena,
                    struct inbound_verdict *out);
 /* A frame that was judged INBOUND_FORWARD is accepted: it counts in the socket's window. Not
- * called for one that the user's limit refuses, because refused frames do not count. */
-void inbound_accept(uint32_t rate_limit, struct inbound_meter **meter, uint64_t now_ms);
+ * called for one that the user's limit refuses, because refused frames do not count.
+ * Errors: ERR_NOMEM it cannot be counted and must not go. */
+NODISCARD int inbound_accept(uint32_t rate_limit, struct inbound_meter **meter, uint64_t now_ms);
 /* The user's limit refused it: counts as a refusal. Gives INBOUND_ERROR or INBOUND_FLOOD. */
 enum inbound_action inbound_refuse(struct inbound_meter **meter, uint64_t now_ms);
 

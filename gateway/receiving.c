@@ -93,10 +93,12 @@ void receiving_release(struct session *s, uint64_t frame_no, uint32_t partition,
 {
     struct gateway *g = s->gateway;
     struct inflight_entry entry;
+    int err = inbound_accept(g->conf->rate_limit, &s->meter, clock_mono_ms());
 
-    inbound_accept(g->conf->rate_limit, &s->meter, clock_mono_ms());
-    if (uplink_push(g->uplink, partition, UPLINK_ONCE, envelope) != 0 &&
-        inflight_take(g->inflight, INFLIGHT_FRAME, s->id, frame_no, &entry)) {
+    if (err == 0) {
+        err = uplink_push(g->uplink, partition, UPLINK_ONCE, envelope);
+    }
+    if (err != 0 && inflight_take(g->inflight, INFLIGHT_FRAME, s->id, frame_no, &entry)) {
         send_error(s, CODE_SERVICE_UNAVAILABLE, entry.client_id);
     }
 }
@@ -212,7 +214,7 @@ void receiving_on_message(void *session, struct bytes message, bool is_binary)
     touch(s, frame.now_ms);
     if (s->endpoint != ENDPOINT_ECHO) {
         receive(s, &frame);
-    } else if (session_state(s) == SESSION_OPEN) {
+    } else if (session_state(s) == SESSION_LOCAL) {
         echo(s, message, is_binary);
     }
 }

@@ -2,7 +2,7 @@
 /* The state machine of one socket, as a table. Performs nothing: opening.c and closing.c do what
  * a plan says.
  *
- *     CONNECTING -> OPENING -> JOINING -> OPEN
+ *     CONNECTING -> OPENING -> JOINING -> OPEN      (or CONNECTING -> LOCAL)
  *          |           |           |        |
  *          |           v           v        v
  *          |        CLOSING     LEAVING <---+         (ended by us)
@@ -26,7 +26,7 @@
 static const struct session_plan STEPS[SESSION_STATE_COUNT][SESSION_EVENT_COUNT] = {
     [SESSION_CONNECTING] = {
         [SESSION_ON_ACCEPTED]  = TO(OPENING, DO_SEND_OPEN),
-        [SESSION_ON_LOCAL]     = TO(OPEN, DO_READ),
+        [SESSION_ON_LOCAL]     = TO(LOCAL, DO_READ),
         [SESSION_ON_GRANTED]   = NO_STEP,
         [SESSION_ON_JOINED]    = NO_STEP,
         [SESSION_ON_REFUSED]   = NO_STEP,
@@ -63,6 +63,16 @@ static const struct session_plan STEPS[SESSION_STATE_COUNT][SESSION_EVENT_COUNT]
         [SESSION_ON_WAIT_OVER] = NO_STEP,
         [SESSION_ON_CUT]       = TO(LEAVING, DO_DETACH | DO_CLOSE),
         [SESSION_ON_PEER_GONE] = TO(GONE, DO_DETACH | DO_LEAVE | DO_FREE),
+    },
+    [SESSION_LOCAL] = {
+        [SESSION_ON_ACCEPTED]  = NO_STEP,
+        [SESSION_ON_LOCAL]     = NO_STEP,
+        [SESSION_ON_GRANTED]   = NO_STEP,
+        [SESSION_ON_JOINED]    = NO_STEP,
+        [SESSION_ON_REFUSED]   = NO_STEP,
+        [SESSION_ON_WAIT_OVER] = NO_STEP,
+        [SESSION_ON_CUT]       = TO(CLOSING, DO_CLOSE),
+        [SESSION_ON_PEER_GONE] = TO(GONE, DO_FREE),
     },
     [SESSION_CLOSING] = {
         [SESSION_ON_ACCEPTED]  = NO_STEP,

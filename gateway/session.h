@@ -12,10 +12,12 @@
  * OPENING      the broker was asked who this is
  * JOINING      granted: the broker holds a place of the user, the topic's partition was asked in
  * OPEN         attached to its topic; frames are read
+ * LOCAL        open, served by this gateway alone: brokers know nothing of it
  * CLOSING      we have closed; the broker holds nothing of it
  * LEAVING      we have closed; the broker must be told when it is gone
  * GONE         the socket is no more */
-#define SESSION_STATE_LIST(X) X(CONNECTING) X(OPENING) X(JOINING) X(OPEN) X(CLOSING) X(LEAVING) X(GONE)
+#define SESSION_STATE_LIST(X)                                                                      \
+    X(CONNECTING) X(OPENING) X(JOINING) X(OPEN) X(LOCAL) X(CLOSING) X(LEAVING) X(GONE)
 
 /* ACCEPTED     the upgrade is done, the endpoint needs a broker
  * LOCAL        the upgrade is done, the endpoint is served here
