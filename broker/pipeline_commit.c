@@ -50,6 +50,7 @@ int pipeline_commit(struct pipeline *pl, struct batch *b)
         moves[batch.position_count++] = (struct position_move){
             .partition = part->p->id,
             .fence = part->p->fence,
+            .expected = part->p->position,
             .last = part->last,
             .redeliver_from = partition_redeliver_from(part->p, part->lowest_id)};
         err = partition_note_undelivered(part->p, part->last, part->lowest_id);

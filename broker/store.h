@@ -39,9 +39,10 @@ struct message_row {
 
 struct position_move {
     uint32_t partition;
-    int64_t fence; /* must be the row's */
-    struct entry_id last;
-    int64_t redeliver_from; /* lowest message id that may not have been delivered yet */
+    int64_t fence;            /* must be the row's */
+    struct entry_id expected; /* must be the row's position: nothing is passed over */
+    struct entry_id last;     /* becomes its position */
+    int64_t redeliver_from;   /* lowest message id that may not have been delivered yet */
 };
 struct seq_move {
     int64_t channel_id;
@@ -57,8 +58,8 @@ struct store_batch {
 };
 typedef void store_done_fn(void *arg, int err);
 /* One transaction. At most two are under way (pipelined; the second sees the first's effects or
- * fails like it). Errors: ERR_STATE (a fence or last_seq did not match: nothing was written),
- * ERR_CONFLICT (a (channel, author, client_id) is there already: nothing was written). */
+ * fails like it). Errors: ERR_STATE (a fence, position or last_seq did not match), ERR_CONFLICT (a
+ * (channel, author, client_id) is there already); then nothing was written. */
 NODISCARD int store_commit(struct store *s, const struct store_batch *batch, store_done_fn *fn,
                            void *arg);
 

@@ -19,6 +19,14 @@ static void put_positions(struct pg_arrays *a, const struct position_move *p, si
     }
     pg_arrays_begin_i64(a, n);
     for (size_t i = 0; i < n; i++) {
+        pg_arrays_u64(a, p[i].expected.ms);
+    }
+    pg_arrays_begin_i64(a, n);
+    for (size_t i = 0; i < n; i++) {
+        pg_arrays_u64(a, p[i].expected.seq);
+    }
+    pg_arrays_begin_i64(a, n);
+    for (size_t i = 0; i < n; i++) {
         pg_arrays_u64(a, p[i].last.ms);
     }
     pg_arrays_begin_i64(a, n);

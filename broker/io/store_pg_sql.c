@@ -4,8 +4,8 @@
 #include "broker/io/store_pg_impl.h"
 
 const struct pg_statement store_pg_commit_statements[STMT_COMMIT_COUNT] = {
-    [STMT_COMMIT] = {"commit", "SELECT broker_commit($1,$2,$3,$4,$5, $6,$7,$8,"
-                               " $9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20)"},
+    [STMT_COMMIT] = {"commit", "SELECT broker_commit($1,$2,$3,$4,$5,$6,$7, $8,$9,$10,"
+                               " $11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22)"},
     [STMT_CLAIM] = {"claim", "INSERT INTO broker_partition AS b (partition, fence, owner)"
                              " VALUES ($1::bigint, 1, $2::text)"
                              " ON CONFLICT (partition) DO UPDATE"

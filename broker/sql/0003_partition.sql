@@ -14,11 +14,13 @@ CREATE TABLE broker_partition (
 ) WITH (fillfactor = 10);
 
 -- Everything or nothing. Arrays of one group run in parallel: positions (p_), channels (c_),
--- messages (m_). KB001: a fence was raised or a last_seq moved by somebody else. Fences are
--- checked first, because they say who may write at all; their row locks also make a claim wait
--- for this commit, or this commit for the claim.
+-- messages (m_). KB001: a fence was raised or a last_seq moved by somebody else, or the position
+-- is not where this batch begins, because the batch before it failed: it must not be passed over.
+-- Fences are checked first, because they say who may write at all; their row locks also make a
+-- claim wait for this commit, or this commit for the claim.
 CREATE FUNCTION broker_commit(
-    p_partition integer[], p_fence bigint[], p_ms bigint[], p_seq bigint[], p_redeliver bigint[],
+    p_partition integer[], p_fence bigint[], p_expected_ms bigint[], p_expected_seq bigint[],
+    p_ms bigint[], p_seq bigint[], p_redeliver bigint[],
     c_id bigint[], c_expected bigint[], c_next bigint[],
     m_id bigint[], m_channel bigint[], m_seq bigint[], m_author bigint[], m_created timestamptz[],
     m_reply bigint[], m_partition integer[], m_ms bigint[], m_entry_seq bigint[],
@@ -29,12 +31,13 @@ DECLARE
 BEGIN
     UPDATE broker_partition b
        SET last_entry_ms = u.ms, last_entry_seq = u.seq, redeliver_from = u.redeliver
-      FROM unnest(p_partition, p_fence, p_ms, p_seq, p_redeliver)
-           AS u (partition, fence, ms, seq, redeliver)
-     WHERE b.partition = u.partition AND b.fence = u.fence;
+      FROM unnest(p_partition, p_fence, p_expected_ms, p_expected_seq, p_ms, p_seq, p_redeliver)
+           AS u (partition, fence, expected_ms, expected_seq, ms, seq, redeliver)
+     WHERE b.partition = u.partition AND b.fence = u.fence
+       AND b.last_entry_ms = u.expected_ms AND b.last_entry_seq = u.expected_seq;
     GET DIAGNOSTICS hits = ROW_COUNT;
     IF hits <> cardinality(p_partition) THEN
-        RAISE EXCEPTION 'fence does not match' USING ERRCODE = 'KB001';
+        RAISE EXCEPTION 'fence or position does not match' USING ERRCODE = 'KB001';
     END IF;
     IF cardinality(c_id) > 0 THEN
         UPDATE chat_channel c

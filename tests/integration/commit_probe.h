@@ -38,12 +38,21 @@ static inline struct entry_id position_at(uint64_t seq)
     return seq > 0 ? (struct entry_id){1000u + seq, 5} : (struct entry_id){0, 0};
 }
 
+/* Where partition 3 stands when channel 1 has got `last_seq` messages by commit(). */
+static inline struct entry_id position_at(uint64_t last_seq)
+{
+    return last_seq == 0 ? (struct entry_id){0, 0} : (struct entry_id){1000u + last_seq, 5};
+}
+
 /* A batch of `count` messages in channel 1 behind `last_seq`. */
 static inline int commit(int64_t with_fence, uint64_t last_seq, const struct message_row *rows,
                          size_t count)
 {
-    const struct position_move position = {3, with_fence, position_at(last_seq),
-                                           position_at(last_seq + count), 900};
+    const struct position_move position = {.partition = 3,
+                                           .fence = with_fence,
+                                           .expected = position_at(last_seq),
+                                           .last = position_at(last_seq + count),
+                                           .redeliver_from = 900};
     const struct seq_move move = {1, last_seq, last_seq + count};
     const struct store_batch batch = {&position, 1, &move, 1, rows, count};
 

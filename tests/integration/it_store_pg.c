@@ -101,15 +101,40 @@ static void a_wrong_position_writes_nothing(void **state)
 static void a_wrong_last_seq_writes_nothing(void **state)
 {
     const struct message_row row = message(1, 8, NULL);
-    const struct position_move position = {3, fence, {0, 0}, {2000, 0}, 0};
-    const struct seq_move move = {1, 7, 8};
-    const struct store_batch batch = {&position, 1, &move, 1, &row, 1};
+    const struct position_move position = {.partition = 3, .fence = fence, .last = {2000, 0}};
+    const struct seq_move seqs[] = {{2, 0, 1}, {1, 7, 8}};
+    const struct store_batch batch = {&position, 1, seqs, 2, &row, 1};
 
     (void)state;
     assert_int_equal(store_commit(got.store, &batch, on_done, NULL), 0);
     next();
     assert_int_equal(got.err, ERR_STATE);
     assert_stored(0, 0, 0);
+    assert_int_equal(fixture_number("SELECT last_seq FROM chat_channel WHERE id = 2"), 0);
+}
+
+static void a_wrong_position_writes_nothing(void **state)
+{
+    static const struct entry_id wrong[] = {{0, 0}, {1001, 4}, {1001, 6}, {1000, 5}, {1002, 5}};
+    const struct message_row first = message(1, 1, NULL), row = message(1, 2, NULL);
+    const struct seq_move seq = {1, 1, 2};
+
+    (void)state;
+    assert_int_equal(commit(fence, 0, &first, 1), 0);
+    next();
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        const struct position_move position = {
+            .partition = 3, .fence = fence, .expected = wrong[i], .last = {2000, 0}};
+        const struct store_batch batch = {&position, 1, &seq, 1, &row, 1};
+
+        assert_int_equal(store_commit(got.store, &batch, on_done, NULL), 0);
+        next();
+        assert_int_equal(got.err, ERR_STATE);
+    }
+    assert_stored(1, 1, 1001);
+    assert_int_equal(commit(fence, 1, &row, 1), 0);
+    next();
+    assert_int_equal(got.err, 0);
 }
 
 static void a_repeated_client_id_writes_nothing(void **state)
@@ -300,6 +325,7 @@ int main(void)
         TEST(a_wrong_fence_writes_nothing),
         TEST(a_wrong_position_writes_nothing),
         TEST(a_wrong_last_seq_writes_nothing),
+        TEST(a_wrong_position_writes_nothing),
         TEST(a_repeated_client_id_writes_nothing),
         TEST(other_repeats_are_refused),
         TEST(the_same_client_id_of_another_author_or_channel_is_new),
