@@ -38,12 +38,6 @@ static inline struct entry_id position_at(uint64_t seq)
     return seq > 0 ? (struct entry_id){1000u + seq, 5} : (struct entry_id){0, 0};
 }
 
-/* Where partition 3 stands when channel 1 has got `last_seq` messages by commit(). */
-static inline struct entry_id position_at(uint64_t last_seq)
-{
-    return last_seq == 0 ? (struct entry_id){0, 0} : (struct entry_id){1000u + last_seq, 5};
-}
-
 /* A batch of `count` messages in channel 1 behind `last_seq`. */
 static inline int commit(int64_t with_fence, uint64_t last_seq, const struct message_row *rows,
                          size_t count)

@@ -83,21 +83,6 @@ static void a_wrong_fence_writes_nothing(void **state)
     assert_int_equal(got.downs, 0);
 }
 
-static void a_wrong_position_writes_nothing(void **state)
-{
-    const struct position_move positions[] = {{3, fence, {1, 0}, {2000, 0}, 0},
-                                              {3, fence, {0, 1}, {2000, 0}, 0}};
-
-    (void)state;
-    for (size_t i = 0; i < 2; i++) {
-        const struct store_batch batch = {.positions = &positions[i], .position_count = 1};
-        assert_int_equal(store_commit(got.store, &batch, on_done, NULL), 0);
-        next();
-        assert_int_equal(got.err, ERR_STATE);
-    }
-    assert_stored(0, 0, 0);
-}
-
 static void a_wrong_last_seq_writes_nothing(void **state)
 {
     const struct message_row row = message(1, 8, NULL);
@@ -323,7 +308,6 @@ int main(void)
         TEST(a_batch_is_stored_whole),
         TEST(a_batch_may_only_move_positions),
         TEST(a_wrong_fence_writes_nothing),
-        TEST(a_wrong_position_writes_nothing),
         TEST(a_wrong_last_seq_writes_nothing),
         TEST(a_wrong_position_writes_nothing),
         TEST(a_repeated_client_id_writes_nothing),
