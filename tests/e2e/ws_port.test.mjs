@@ -791,6 +791,17 @@ describe('HTTP', () => {
         assert.equal(odd.status, 404);
     });
 
+    test('no answer for 30 s: 504', { timeout: 60_000 }, async () => {
+        const before = await server.stats();
+        const start = performance.now();
+        const raw = new Raw(server.port);
+        raw.send(head(['GET /never HTTP/1.1', 'Host: a']));
+        await raw.until((r) => r.ended, 45_000);
+        assert.ok(performance.now() - start > 29_000);
+        assert.equal(raw.status, 504);
+        assert.equal((await server.stats()).http_gone, before.http_gone + 1);
+    });
+
     test('clients that go away while they wait', async () => {
         for (let i = 0; i < 20; i++) {
             const raw = new Raw(server.port);

@@ -7,7 +7,7 @@
  * Sockets: /ws/echo/ echoes (deflated from 1 KiB on when the client takes it), /hold reads nothing
  * for 200 ms, /deny is refused with 403, /null is cut right after the upgrade. Text messages that
  * are commands: "!close CODE REASON", "!cut", "!pause MS", "!flood COUNT" (frames of 64 KiB). HTTP:
- * any POST echoes its body, /later after 100 ms, /stats counts what happened. */
+ * any POST echoes its body, /later after 100 ms, /never is not answered, /stats counts. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -309,6 +309,8 @@ static void on_http(void *arg, uint64_t request, const struct ws_request *req, s
         reply_stats(s, request);
     } else if (bytes_eq_str(req->path, "/later")) {
         reply_later(s, request);
+    } else if (bytes_eq_str(req->path, "/never")) {
+        return; /* the port gives up after 30 s */
     } else if (bytes_eq_str(req->path, "/page")) {
         (void)!ws_http_reply(s->port, request, 200, BYTES_LIT("text/html"), BYTES_NONE,
                              BYTES_LIT("<!doctype html><title>echo</title>"));
