@@ -3,56 +3,43 @@
 # The verb check: everything about the sources that needs no running system.
 need packages build text
 
-CHECKS_FAILED=()
+FAILED_CHECKS=()
 
 check() {
     local name=$1
     shift
     step "Check $name"
     if ! ("$@"); then
-        CHECKS_FAILED+=("$name")
+        FAILED_CHECKS+=("$name")
         warn "check $name failed"
     fi
 }
 
-check_format() {
-    cd "$ROOT" && text_c_files | xargs clang-format --dry-run -Werror
+check_layers() {
+    "$ROOT/tools/dev/check-layers"
 }
 
-check_spelling() {
-    # Words of the trade, and of tests that misspell on purpose.
-    cd "$ROOT" && git ls-files -- ':!tests/data' ':!tests/fuzz/corpus' ':!tests/fuzz/repro' ':!*.json' |
-        xargs codespell --quiet-level=3 --ignore-words-list=ser,te,ot,nd,ro,daa,hel,ba,fo,inflight,scrip,shttp
+check_header() {
+    local -a flags
+    read -r -a flags < <(pkg-config --cflags libwebsockets hiredis msgpack libpq jansson libjwt libpcre2-8)
+    cc -std=gnu11 -D_GNU_SOURCE -fsyntax-only -Wall -Wextra -Werror -I"$ROOT" "${flags[@]}" \
+        -include "$1" -x c /dev/null
 }
 
-check_shell() {
-    cd "$ROOT" && text_shell_files | xargs shellcheck -x
-}
-
-# Each header must compile alone.
+# Each header must compile by itself.
 check_headers() {
-    local header
-    cd "$ROOT" || return 1
-    git ls-files -- 'common/*.h' 'proto/*.h' 'gateway/*.h' 'broker/*.h' | while read -r header; do
-        printf '#include "%s"\n' "$header" |
-            gcc -std=gnu11 -D_GNU_SOURCE -I. -I/usr/include/postgresql -Wall -Wextra -Wno-unused-function \
-                -Werror -fsyntax-only -x c - || exit 1
+    local header failed=0
+    for header in $(c_files | grep '\.h$' | grep -v '/tests/'); do
+        check_header "$header" || failed=1
     done
+    return "$failed"
 }
 
-# docs/config.md is made from the settings tables.
-check_docs() {
-    local fresh
-    fresh=$(mktemp)
-    docs_config >"$fresh"
-    if ! diff -u "$ROOT/docs/config.md" "$fresh"; then
-        warn "docs/config.md is old: ./dev docs makes it anew"
-        rm -f -- "$fresh"
-        return 1
-    fi
-    rm -f -- "$fresh"
+check_build() {
+    build_preset "$1"
 }
 
+# docs/config.md is made from the daemons' own tables of settings.
 docs_config() {
     local bin
     bin=$(build_folder gcc)/bin
@@ -63,14 +50,21 @@ docs_config() {
     "$bin/kibray-broker" --config-markdown
 }
 
+check_docs() {
+    docs_config | diff -u "$ROOT/docs/config.md" - || die "docs/config.md is old: ./dev docs makes it anew"
+}
+
 verb_docs() {
     packages_install "${PACKAGES_BUILD[@]}"
     build_preset gcc kibray-gateway kibray-broker
-    docs_config >"$ROOT/docs/config.md"
+    docs_config >"$ROOT/docs/config.md.new"
+    mv "$ROOT/docs/config.md.new" "$ROOT/docs/config.md"
 }
 
-check_build() {
-    build_preset "$1"
+check_tidy() {
+    c_files | grep '\.c$' | grep -v '/tests/' |
+        xargs -r -P "$(nproc)" -n 4 clang-tidy --quiet -p "$ROOT/build-clang" \
+            --config-file="$ROOT/tools/dev/clang-tidy.yml" 2>/dev/null
 }
 
 verb_check() {
@@ -78,13 +72,15 @@ verb_check() {
     check format check_format
     check spelling check_spelling
     check shell check_shell
-    check layers "$ROOT/tools/dev/check-layers"
+    check layers check_layers
     check headers check_headers
+    check budgets "$ROOT/tools/dev/check-budgets"
     check gcc check_build gcc
     check clang check_build clang
     check docs check_docs
-    if ((${#CHECKS_FAILED[@]})); then
-        die "failed: ${CHECKS_FAILED[*]}"
+    check tidy check_tidy
+    if ((${#FAILED_CHECKS[@]})); then
+        die "failed: ${FAILED_CHECKS[*]}"
     fi
     step "All checks passed"
 }

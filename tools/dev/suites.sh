@@ -151,7 +151,7 @@ verb_test() {
 
 # The sanitizers end a process at the first finding; the tests' systems look into the daemons'
 # logs for one when they stop (tests/e2e/lib/system.mjs).
-readonly ASAN_E2E=(chat ws_port ops)
+readonly ASAN_E2E=(chat handshake limits tokens ws_port ops)
 
 verb_asan() {
     local name
@@ -169,7 +169,8 @@ verb_asan() {
     suite unit suite_unit asan
     suite integration suite_it_apart asan
     KIBRAY_BUILD=$(build_folder asan)
-    export KIBRAY_BUILD
+    WS_ECHO_SERVER=$KIBRAY_BUILD/bin/ws_echo_server
+    export KIBRAY_BUILD WS_ECHO_SERVER
     suite end-to-end suite_e2e "${files[@]}"
     suites_conclude
 }
