@@ -2,15 +2,15 @@
 /* kibray-gateway: reads settings, runs one gateway or a family of workers, gives the exit code. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "common/io/clock.h"
-#include "common/io/loop.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "gateway/events.h"
 #include "gateway/gateway.h"
+#include "gateway/io/port_probe.h"
+#include "gateway/life.h"
 #include "gateway/workers.h"
 
 #define TEXT_MAX (256u * 1024u)
@@ -19,64 +19,6 @@ static const char *look_up(void *arg, const char *env_name)
 {
     (void)arg;
     return getenv(env_name);
-}
-
-static void on_stop_signal(void *gateway)
-{
-    gateway_stop(gateway);
-}
-
-static int start_failed(const struct gateway_conf *conf, int err)
-{
-    if (err == ERR_CONFLICT) {
-        fprintf(stderr,
-                "kibray-gateway: address in use: %s port %u, or METRICS_PORT %u of worker 0\n",
-                conf->listen_address, conf->port, conf->metrics_port);
-        return GATEWAY_EXIT_UNAVAILABLE;
-    }
-    fprintf(stderr, "kibray-gateway: cannot start: %s\n", err_name(err));
-    return err == ERR_SYNTAX ? GATEWAY_EXIT_USAGE : GATEWAY_EXIT_OS;
-}
-
-static int run_life(const struct gateway_conf *conf, uint32_t worker)
-{
-    struct loop *loop = loop_new();
-    struct loop_signal *term = NULL, *interrupt = NULL;
-    struct gateway *g = NULL;
-    int code = GATEWAY_EXIT_OS, err = ERR_NOMEM;
-
-    g = loop ? gateway_new(loop, conf, worker, &err) : NULL;
-    if (!g) {
-        code = start_failed(conf, err);
-        goto out;
-    }
-    term = loop_signal_new(loop, SIGTERM, on_stop_signal, g);
-    interrupt = loop_signal_new(loop, SIGINT, on_stop_signal, g);
-    if (term && interrupt) {
-        loop_run(loop);
-        code = gateway_exit_code(g);
-    }
-out:
-    loop_signal_free(term);
-    loop_signal_free(interrupt);
-    gateway_free(g);
-    loop_free(loop);
-    return code;
-}
-
-/* A gateway whose lease was lost ends, and a new one takes its place under a new name. */
-static int run_gateway(void *arg, uint32_t worker)
-{
-    const struct gateway_conf *conf = arg;
-    char process[160];
-    int code;
-
-    snprintf(process, sizeof(process), conf->workers > 1 ? "%s/%u" : "%s", conf->name, worker);
-    log_set_process(process);
-    do {
-        code = run_life(conf, worker);
-    } while (code == GATEWAY_EXIT_AGAIN);
-    return code;
 }
 
 static int print(int err, const struct buf *text)
@@ -89,8 +31,9 @@ static void log_settings(const struct gateway_conf *conf, struct buf *text)
 {
     buf_reset(text);
     if (conf_dump_json(gateway_conf_rows, gateway_conf_row_count, conf, text) == 0) {
-        log_info(EV_SETTINGS, LOG_STR("version", KIBRAY_VERSION));
-        printf("%.*s\n", BYTES_FMT(buf_bytes(text)));
+        /* Longer than a log line may be, and already JSON. */
+        printf("{\"level\":\"info\",\"event\":\"" EV_SETTINGS "\",\"settings\":%.*s}\n",
+               BYTES_FMT(buf_bytes(text)));
         fflush(stdout);
     }
 }
@@ -128,7 +71,11 @@ static int run(struct gateway_conf *conf, const struct conf_input *input, struct
     log_set_level((enum log_level)conf->log_level);
     log_set_process(conf->name);
     log_settings(conf, text);
-    return conf->workers > 1 ? workers_run(conf->workers, run_gateway, conf) : run_gateway(conf, 0);
+    err = port_probe(conf->listen_address, (uint16_t)conf->port);
+    if (err != 0) {
+        return life_start_failed(conf, err);
+    }
+    return conf->workers > 1 ? workers_run(conf->workers, life_run, conf) : life_run(conf, 0);
 }
 
 int main(int argc, char **argv)
