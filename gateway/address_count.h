@@ -6,7 +6,7 @@
 #include "common/bytes.h"
 #include "common/err.h"
 
-struct address_count;   /* of one address; kept by each of its sockets */
+struct address_count; /* of one address; kept by each of its sockets */
 struct address_table {
     struct address_count *head;
 };
@@ -16,4 +16,4 @@ void address_table_done(struct address_table *t);
 uint32_t address_sockets(const struct address_table *t, struct bytes address);
 /* One socket more. Gives the entry that address_leave() takes back; NULL without memory. */
 struct address_count *address_enter(struct address_table *t, struct bytes address);
-void address_leave(struct address_table *t, struct address_count *entry);   /* NULL is fine */
+void address_leave(struct address_table *t, struct address_count *entry); /* NULL is fine */

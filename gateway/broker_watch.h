@@ -12,6 +12,6 @@ typedef void broker_watch_fn(void *arg, bool is_any_alive);
 struct broker_watch *broker_watch_new(struct loop *loop, struct redis_link *link,
                                       const char *prefix, broker_watch_fn *fn, void *arg);
 void broker_watch_free(struct broker_watch *w);
-void broker_watch_on_up(struct broker_watch *w);        /* asks at once */
-void broker_watch_on_down(struct broker_watch *w);      /* nobody is alive for us */
+void broker_watch_on_up(struct broker_watch *w);   /* asks at once */
+void broker_watch_on_down(struct broker_watch *w); /* nobody is alive for us */
 bool broker_watch_is_alive(const struct broker_watch *w);

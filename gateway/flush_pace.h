@@ -5,12 +5,12 @@
  * is left for other work; sends dominate the cost, and one send carries all that gathered. */
 #include <stdint.h>
 
-#define FLUSH_CHEAP_US 300u     /* a round below this costs nobody anything */
+#define FLUSH_CHEAP_US 300u /* a round below this costs nobody anything */
 #define FLUSH_WAIT_MIN_US 2000u
 #define FLUSH_WAIT_MAX_US 20000u
 
 struct flush_pace {
-    uint64_t not_before_us;     /* monotonic */
+    uint64_t not_before_us; /* monotonic */
 };
 
 /* How long until the next round may start; 0 = now. */

@@ -8,10 +8,10 @@
 /* Exit codes, after sysexits.h where it has one. */
 enum gateway_exit {
     GATEWAY_EXIT_OK = 0,
-    GATEWAY_EXIT_USAGE = 64,        /* flags or settings */
-    GATEWAY_EXIT_UNAVAILABLE = 69,  /* the address is in use */
+    GATEWAY_EXIT_USAGE = 64,       /* flags or settings */
+    GATEWAY_EXIT_UNAVAILABLE = 69, /* the address is in use */
     GATEWAY_EXIT_OS = 71,
-    GATEWAY_EXIT_AGAIN = 75,        /* the lease was lost: a new life is needed; main starts it */
+    GATEWAY_EXIT_AGAIN = 75, /* the lease was lost: a new life is needed; main starts it */
 };
 
 struct gateway;
@@ -23,4 +23,4 @@ struct gateway *gateway_new(struct loop *loop, const struct gateway_conf *conf, 
 /* A graceful stop: see drain.c. A second call stops at once. The loop ends by itself. */
 void gateway_stop(struct gateway *g);
 int gateway_exit_code(const struct gateway *g);
-void gateway_free(struct gateway *g);       /* NULL is fine; cuts what is left */
+void gateway_free(struct gateway *g); /* NULL is fine; cuts what is left */

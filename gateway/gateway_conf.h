@@ -6,30 +6,30 @@
 #include "common/conf.h"
 
 struct gateway_conf {
-    char *name;                     /* GATEWAY_NAME; empty = host name, set by main */
-    char *listen_address;           /* LISTEN_ADDRESS */
-    uint32_t port;                  /* PORT */
-    uint32_t workers;               /* WORKERS */
+    char *name;           /* GATEWAY_NAME; empty = host name, set by main */
+    char *listen_address; /* LISTEN_ADDRESS */
+    uint32_t port;        /* PORT */
+    uint32_t workers;     /* WORKERS */
     char *redis_url, *redis_prefix;
     uint32_t partitions;
     char *metrics_address;
-    uint32_t metrics_port;          /* 0 = off; worker i uses +i */
-    uint32_t log_level;             /* enum log_level */
+    uint32_t metrics_port; /* 0 = off; worker i uses +i */
+    uint32_t log_level;    /* enum log_level */
 
-    char *allowed_hosts;            /* ALLOWED_HOSTS, as Django's */
-    char *csrf_trusted_origins;     /* CSRF_TRUSTED_ORIGINS: whole origins */
-    uint32_t rate_limit;            /* WEBSOCKET_RATE_LIMIT per socket and 60 s; 0 = none */
-    char *user_rate_limit;          /* USER_RATE_LIMIT; empty = 5 x rate_limit */
-    uint32_t message_max_bytes;     /* WEBSOCKET_MESSAGE_MAX_SIZE */
-    uint32_t idle_timeout_s;        /* WEBSOCKET_CONNECTION_TIMEOUT; 0 = never */
-    uint32_t channel_capacity;      /* CHANNEL_CAPACITY: frames waiting for one reader */
-    uint32_t channel_buffer_bytes;  /* CHANNEL_BUFFER_BYTES: bytes waiting for one reader */
-    uint32_t channel_expiry_s;      /* CHANNEL_EXPIRY */
+    char *allowed_hosts;              /* ALLOWED_HOSTS, as Django's */
+    char *csrf_trusted_origins;       /* CSRF_TRUSTED_ORIGINS: whole origins */
+    uint32_t rate_limit;              /* WEBSOCKET_RATE_LIMIT per socket and 60 s; 0 = none */
+    char *user_rate_limit;            /* USER_RATE_LIMIT; empty = 5 x rate_limit */
+    uint32_t message_max_bytes;       /* WEBSOCKET_MESSAGE_MAX_SIZE */
+    uint32_t idle_timeout_s;          /* WEBSOCKET_CONNECTION_TIMEOUT; 0 = never */
+    uint32_t channel_capacity;        /* CHANNEL_CAPACITY: frames waiting for one reader */
+    uint32_t channel_buffer_bytes;    /* CHANNEL_BUFFER_BYTES: bytes waiting for one reader */
+    uint32_t channel_expiry_s;        /* CHANNEL_EXPIRY */
     uint32_t connections_per_address; /* 0 = none */
-    uint32_t compress_min_bytes;    /* COMPRESS_MIN; 0 = never compress */
+    uint32_t compress_min_bytes;      /* COMPRESS_MIN; 0 = never compress */
     uint32_t ping_interval_s, pong_timeout_s;
-    uint32_t drain_s;               /* DRAIN_SECONDS */
-    bool is_echo_enabled;           /* ECHO_ENDPOINT */
+    uint32_t drain_s;     /* DRAIN_SECONDS */
+    bool is_echo_enabled; /* ECHO_ENDPOINT */
 };
 
 extern const struct conf_row gateway_conf_rows[];

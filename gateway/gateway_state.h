@@ -28,9 +28,10 @@
 #include "gateway/users.h"
 #include "proto/delivery.h"
 
-#define SEND_MAX_BYTES (256u * 1024u)       /* of one write */
-#define SEND_SLOW_MAX_BYTES (64u * 1024u)   /* of one write to a socket that was blocked: what it
-                                               takes in CHANNEL_EXPIRY shows that it lives */
+#define SEND_MAX_BYTES (256u * 1024u) /* of one write */
+#define SEND_SLOW_MAX_BYTES                                                                        \
+    (64u * 1024u) /* of one write to a socket that was blocked: what it                            \
+                     takes in CHANNEL_EXPIRY shows that it lives */
 #define PENDING_ACKS_MAX 1024u
 
 struct flusher {
@@ -38,27 +39,27 @@ struct flusher {
     struct topic_news news;
     struct loop_task task;
     struct loop_timer *timer;
-    uint64_t acks_us[PENDING_ACKS_MAX];     /* received times of frames whose sender's copy goes
-                                               with the next round */
+    uint64_t acks_us[PENDING_ACKS_MAX]; /* received times of frames whose sender's copy goes
+                                           with the next round */
     uint32_t ack_count;
 };
 
 struct drain {
     bool is_on;
-    bool is_leaving;                        /* the registry was told */
+    bool is_leaving; /* the registry was told */
     struct loop_timer *timer;
     uint64_t started_ms;
-    uint64_t all_closed_ms, leaving_ms;     /* after the start */
-    uint32_t window_ms;                     /* the closing is spread over this */
-    uint32_t open, open_at_start;           /* sockets not closed yet */
+    uint64_t all_closed_ms, leaving_ms; /* after the start */
+    uint32_t window_ms;                 /* the closing is spread over this */
+    uint32_t open, open_at_start;       /* sockets not closed yet */
 };
 
 struct gateway {
     struct loop *loop;
     const struct gateway_conf *conf;
     uint32_t worker, user_limit;
-    char name[GATEWAY_NAME_MAX + 1];        /* the incarnation: "<name>.<16 hex>" */
-    char address[64];                       /* "0.0.0.0:8001" */
+    char name[GATEWAY_NAME_MAX + 1]; /* the incarnation: "<name>.<16 hex>" */
+    char address[64];                /* "0.0.0.0:8001" */
     struct handshake_policy policy;
     struct topic_limits topic_limits;
 
@@ -76,16 +77,16 @@ struct gateway {
     struct topic_table topics;
     struct address_table addresses;
     struct inflight *inflight;
-    struct session *idle;                   /* all sessions, the longest silent first */
-    struct session *dead;                   /* freed at the end of the turn */
+    struct session *idle; /* all sessions, the longest silent first */
+    struct session *dead; /* freed at the end of the turn */
     struct loop_task sweep;
 
     struct flusher flusher;
     struct drain drain;
-    struct arena *arena;                    /* of the message at hand */
+    struct arena *arena; /* of the message at hand */
     struct deflate_ctx *deflate;
-    struct buf out;                         /* bytes for one write */
-    struct buf frame;                       /* a frame being made */
+    struct buf out;   /* bytes for one write */
+    struct buf frame; /* a frame being made */
     struct buf deflated;
     struct buf json;
     struct buf envelope;
@@ -98,13 +99,13 @@ struct gateway {
 
 /* --- session_run.c: performs the plans of the session machine ------------------------------ */
 struct session_input {
-    const struct ws_request *request;       /* ACCEPTED */
-    const struct handshake *handshake;      /* ACCEPTED */
-    const struct down_item *item;           /* GRANTED, JOINED */
-    enum client_code code;                  /* REFUSED, WAIT_OVER */
-    enum close_code close;                  /* REFUSED, WAIT_OVER, CUT */
-    const char *reason;                     /* CUT: close reason; NULL = none */
-    bool is_clean;                          /* PEER_GONE */
+    const struct ws_request *request;  /* ACCEPTED */
+    const struct handshake *handshake; /* ACCEPTED */
+    const struct down_item *item;      /* GRANTED, JOINED */
+    enum client_code code;             /* REFUSED, WAIT_OVER */
+    enum close_code close;             /* REFUSED, WAIT_OVER, CUT */
+    const char *reason;                /* CUT: close reason; NULL = none */
+    bool is_clean;                     /* PEER_GONE */
 };
 void session_handle(struct session *s, enum session_event event, const struct session_input *in);
 void session_cut(struct session *s, enum close_code close, const char *reason);
@@ -120,7 +121,7 @@ void *opening_on_open(void *arg, struct ws_conn *conn, const struct ws_request *
 void opening_on_closed(void *session, bool is_clean);
 /* Register all joined sockets again at a Redis that has forgotten them. */
 void opening_rejoin_all(struct gateway *g);
-void gateway_sweep(void *gateway);          /* frees what closed in this turn */
+void gateway_sweep(void *gateway); /* frees what closed in this turn */
 
 /* --- receiving.c: messages of clients ------------------------------------------------------ */
 void receiving_on_message(void *session, struct bytes message, bool is_binary);
@@ -164,16 +165,16 @@ void http_front_answer(struct gateway *g, const struct down_item *item);
 void http_front_wait_over(struct gateway *g, uint64_t request);
 
 /* --- upkeep.c: what is done by the clock ----------------------------------------------------- */
-void upkeep_tick(void *gateway);            /* every UPKEEP_MS */
+void upkeep_tick(void *gateway); /* every UPKEEP_MS */
 #define UPKEEP_MS 100u
 
 /* --- drain.c ---------------------------------------------------------------------------------- */
-void drain_start(struct gateway *g, uint32_t window_ms);    /* again is nothing */
+void drain_start(struct gateway *g, uint32_t window_ms); /* again is nothing */
 void drain_on_tick(void *gateway);
 
 /* --- gateway.c -------------------------------------------------------------------------------- */
-uint32_t gateway_random(struct gateway *g, uint32_t below);    /* 0…below-1; below 0 gives 0 */
+uint32_t gateway_random(struct gateway *g, uint32_t below); /* 0…below-1; below 0 gives 0 */
 /* Encode and queue one envelope. Errors: ERR_FULL, ERR_NOMEM. */
 NODISCARD int gateway_send_up(struct gateway *g, uint32_t partition, enum uplink_policy policy,
                               const struct up_envelope *env);
-void gateway_on_scrape(void *gateway);      /* refresh gauges */
+void gateway_on_scrape(void *gateway); /* refresh gauges */

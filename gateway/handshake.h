@@ -9,17 +9,17 @@
 #include "proto/kinds.h"
 
 struct handshake_policy {
-    const char *allowed_hosts;          /* comma-separated, as Django's ALLOWED_HOSTS */
-    const char *csrf_trusted_origins;   /* comma-separated whole origins */
+    const char *allowed_hosts;        /* comma-separated, as Django's ALLOWED_HOSTS */
+    const char *csrf_trusted_origins; /* comma-separated whole origins */
     bool is_echo_enabled;
 };
 
 struct handshake {
     enum endpoint endpoint;
-    struct bytes room;          /* chat: view into the path */
-    struct bytes query_token;   /* value of token=, still percent-encoded */
-    bool has_query_token;       /* token= was there, maybe empty */
-    bool has_since;             /* since= was there with a number */
+    struct bytes room;        /* chat: view into the path */
+    struct bytes query_token; /* value of token=, still percent-encoded */
+    bool has_query_token;     /* token= was there, maybe empty */
+    bool has_since;           /* since= was there with a number */
     uint64_t since;
 };
 

@@ -11,18 +11,18 @@
 #include "proto/codes.h"
 
 #define INBOUND_WINDOW_MS 60000u
-#define INBOUND_REFUSALS_MAX 600u   /* PROTOCOL.md §7: the 600th within a minute closes */
+#define INBOUND_REFUSALS_MAX 600u /* PROTOCOL.md §7: the 600th within a minute closes */
 
-struct inbound_meter;               /* the rolling windows of one socket */
-void inbound_meter_free(struct inbound_meter *m);   /* NULL is fine */
+struct inbound_meter;                             /* the rolling windows of one socket */
+void inbound_meter_free(struct inbound_meter *m); /* NULL is fine */
 
 enum inbound_action {
-    INBOUND_DROP,           /* the socket is not open: nothing is answered */
-    INBOUND_FORWARD,        /* to the broker; inbound_accept() when it really goes */
+    INBOUND_DROP,    /* the socket is not open: nothing is answered */
+    INBOUND_FORWARD, /* to the broker; inbound_accept() when it really goes */
     INBOUND_PONG,
     INBOUND_HEARTBEAT_ACK,
-    INBOUND_ERROR,          /* tell `code` */
-    INBOUND_FLOOD,          /* tell `code`, then close with 4429 */
+    INBOUND_ERROR, /* tell `code` */
+    INBOUND_FLOOD, /* tell `code`, then close with 4429 */
 };
 
 struct inbound_frame {
@@ -30,21 +30,20 @@ struct inbound_frame {
     enum session_state state;
     struct bytes message;
     bool is_binary;
-    bool is_oversize;       /* over the size limit; `message` is empty */
+    bool is_oversize; /* over the size limit; `message` is empty */
     uint64_t now_ms;
 };
 
 struct inbound_verdict {
     enum inbound_action action;
     enum client_code code;
-    struct client_msg msg;  /* strings are in the arena; client_id as far as it was readable */
+    struct client_msg msg; /* strings are in the arena; client_id as far as it was readable */
 };
 
 /* Judge one frame. *meter may be NULL: it is made when something is to be counted. The arena is
  * reset first. rate_limit 0 = none. */
 void inbound_judge(const struct inbound_frame *frame, uint32_t rate_limit,
-                   struct inbound_meter **meter, struct arena *arena,
-                   struct inbound_verdict *out);
+                   struct inbound_meter **meter, struct arena *arena, struct inbound_verdict *out);
 /* A frame that was judged INBOUND_FORWARD is accepted: it counts in the socket's window. Not
  * called for one that the user's limit refuses, because refused frames do not count.
  * Errors: ERR_NOMEM it cannot be counted and must not go. */

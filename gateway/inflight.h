@@ -9,21 +9,21 @@
 #include "common/err.h"
 #include "common/rcbuf.h"
 
-#define INFLIGHT_MAX 131072u            /* entries; more is ERR_FULL */
-#define INFLIGHT_OPEN_AGAIN_MS 2000u    /* an opening may have died with a broker: ask again */
+#define INFLIGHT_MAX 131072u         /* entries; more is ERR_FULL */
+#define INFLIGHT_OPEN_AGAIN_MS 2000u /* an opening may have died with a broker: ask again */
 
 enum inflight_kind { INFLIGHT_OPEN, INFLIGHT_JOIN, INFLIGHT_FRAME, INFLIGHT_HTTP };
 
 struct inflight;
 
-struct inflight_entry {         /* as given out; strings are views, valid until the next call */
+struct inflight_entry { /* as given out; strings are views, valid until the next call */
     enum inflight_kind kind;
     uint64_t conn, frame_no;
     uint64_t received_us;
     struct bytes client_id;
 };
 
-struct inflight *inflight_new(void);                /* NULL without memory */
+struct inflight *inflight_new(void); /* NULL without memory */
 void inflight_free(struct inflight *f);
 /* Note one at now_ms. frame_no is 0 but for frames. An OPEN gives its encoded envelope to be sent
  * again (shared; NULL = none). Errors: ERR_FULL, ERR_NOMEM, ERR_CONFLICT (already there). */

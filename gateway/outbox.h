@@ -8,7 +8,7 @@
 #include "common/err.h"
 #include "common/rcbuf.h"
 
-#define OUTBOX_FRAMES_MAX 64u           /* nobody has so many answers outstanding by accident */
+#define OUTBOX_FRAMES_MAX 64u /* nobody has so many answers outstanding by accident */
 #define OUTBOX_BYTES_MAX (256u * 1024u)
 
 struct outbox;
@@ -17,10 +17,10 @@ struct outbox;
  * byte limit is taken when nothing else waits.
  * Errors: ERR_FULL (a slow reader), ERR_NOMEM; then nothing has changed. */
 NODISCARD int outbox_push(struct outbox **q, struct rcbuf *frame);
-bool outbox_is_empty(const struct outbox *q);       /* NULL is empty */
+bool outbox_is_empty(const struct outbox *q); /* NULL is empty */
 uint32_t outbox_count(const struct outbox *q);
 /* Move frames, oldest first, to the end of `out`: as many as max_bytes allow, at least one. An
  * emptied outbox is freed and *q set to NULL. Errors: ERR_NOMEM, ERR_FULL (of out); the frames not
  * appended stay. */
 NODISCARD int outbox_drain(struct outbox **q, size_t max_bytes, struct buf *out);
-void outbox_free(struct outbox *q);                 /* NULL is fine */
+void outbox_free(struct outbox *q); /* NULL is fine */

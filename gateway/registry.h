@@ -10,9 +10,9 @@
 #define GATEWAY_RENEW_MS 2000u
 
 struct registry_conf {
-    const char *prefix, *gateway;       /* incarnation name */
-    const char *address;                /* "0.0.0.0:8001", for people */
-    uint64_t started_ms;                /* UTC */
+    const char *prefix, *gateway; /* incarnation name */
+    const char *address;          /* "0.0.0.0:8001", for people */
+    uint64_t started_ms;          /* UTC */
 };
 
 struct registry;

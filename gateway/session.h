@@ -32,27 +32,27 @@ enum session_state {
 #define SESSION_ENUM(name) SESSION_##name,
     SESSION_STATE_LIST(SESSION_ENUM)
 #undef SESSION_ENUM
-    SESSION_STATE_COUNT
+        SESSION_STATE_COUNT
 };
 enum session_event {
 #define SESSION_ENUM(name) SESSION_ON_##name,
     SESSION_EVENT_LIST(SESSION_ENUM)
 #undef SESSION_ENUM
-    SESSION_EVENT_COUNT
+        SESSION_EVENT_COUNT
 };
 
-enum session_action {           /* what the caller has to do, in this order */
-    DO_SEND_OPEN = 1u << 0,
-    DO_ENTER_USER = 1u << 1,    /* remember who it is */
-    DO_SEND_JOIN = 1u << 2,
-    DO_ATTACH = 1u << 3,        /* first frame, then the topic's frames */
-    DO_READ = 1u << 4,          /* go on reading */
-    DO_TELL = 1u << 5,          /* error frame */
-    DO_DETACH = 1u << 6,
-    DO_CLOSE = 1u << 7,
-    DO_GIVE_BACK = 1u << 8,     /* a grant that came too late: UP_LEAVE for it */
-    DO_LEAVE = 1u << 9,         /* UP_LEAVE for what the session holds */
-    DO_FREE = 1u << 10,
+enum session_action { /* what the caller has to do, in this order */
+                      DO_SEND_OPEN = 1u << 0,
+                      DO_ENTER_USER = 1u << 1, /* remember who it is */
+                      DO_SEND_JOIN = 1u << 2,
+                      DO_ATTACH = 1u << 3, /* first frame, then the topic's frames */
+                      DO_READ = 1u << 4,   /* go on reading */
+                      DO_TELL = 1u << 5,   /* error frame */
+                      DO_DETACH = 1u << 6,
+                      DO_CLOSE = 1u << 7,
+                      DO_GIVE_BACK = 1u << 8, /* a grant that came too late: UP_LEAVE for it */
+                      DO_LEAVE = 1u << 9,     /* UP_LEAVE for what the session holds */
+                      DO_FREE = 1u << 10,
 };
 
 struct session_plan {
@@ -75,21 +75,21 @@ struct outbox;
 struct inbound_meter;
 
 struct session {
-    uint64_t id;                        /* of the session table; never 0 */
+    uint64_t id; /* of the session table; never 0 */
     struct gateway *gateway;
     struct ws_conn *conn;
     struct topic_sub sub;
-    struct session *idle_prev, *idle_next;  /* all sessions, the longest silent first */
-    struct session *user_prev, *user_next;  /* all sockets of the user */
-    struct user *user;                  /* from GRANTED on */
-    char *topic_name;                   /* from GRANTED on; owned */
+    struct session *idle_prev, *idle_next; /* all sessions, the longest silent first */
+    struct session *user_prev, *user_next; /* all sockets of the user */
+    struct user *user;                     /* from GRANTED on */
+    char *topic_name;                      /* from GRANTED on; owned */
     struct address_count *address;
-    struct outbox *outbox;              /* NULL = empty */
-    struct inbound_meter *meter;        /* NULL until something was counted */
+    struct outbox *outbox;       /* NULL = empty */
+    struct inbound_meter *meter; /* NULL until something was counted */
     uint64_t last_data_ms;
-    uint64_t frame_no;                  /* of the last frame forwarded */
+    uint64_t frame_no; /* of the last frame forwarded */
     uint8_t state, endpoint;
-    bool wants_resume;                  /* since= was given: told of a restart by 1012 */
+    bool wants_resume; /* since= was given: told of a restart by 1012 */
 };
 
 /* The only writer of the state. */

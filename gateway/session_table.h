@@ -9,13 +9,13 @@
 struct session_table;
 struct session;
 
-struct session_table *session_table_new(uint32_t max_sessions);     /* NULL without memory */
-void session_table_free(struct session_table *t);                   /* sessions are not its own */
+struct session_table *session_table_new(uint32_t max_sessions); /* NULL without memory */
+void session_table_free(struct session_table *t);               /* sessions are not its own */
 /* Errors: ERR_FULL, ERR_NOMEM. */
 NODISCARD int session_table_add(struct session_table *t, struct session *s, uint64_t *out_id);
 /* NULL when there is none of this id any more. */
 struct session *session_table_find(const struct session_table *t, uint64_t id);
-void session_table_remove(struct session_table *t, uint64_t id);    /* unknown: nothing */
+void session_table_remove(struct session_table *t, uint64_t id); /* unknown: nothing */
 uint32_t session_table_count(const struct session_table *t);
 /* Steps through all sessions: start with *cursor 0; NULL at the end. The one just given may be
  * removed; others may be added or removed, too, and are then seen or not. */

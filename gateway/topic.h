@@ -10,17 +10,17 @@
 
 struct topic;
 
-struct topic_sub {                  /* embedded in its session */
+struct topic_sub { /* embedded in its session */
     struct topic_sub *next, *prev;
-    struct topic *topic;            /* NULL = not attached */
-    uint64_t next_no;               /* the first frame that it has not got */
+    struct topic *topic; /* NULL = not attached */
+    uint64_t next_no;    /* the first frame that it has not got */
     int64_t user_id;
-    uint32_t progress_s;            /* when it last took something, while stuck */
-    uint8_t class;                  /* enum topic_class */
+    uint32_t progress_s; /* when it last took something, while stuck */
+    uint8_t class;       /* enum topic_class */
     bool is_stuck;
 };
 
-struct topic_limits {               /* of what may wait for one subscriber */
+struct topic_limits { /* of what may wait for one subscriber */
     uint32_t frames, expiry_s;
     size_t bytes;
 };
@@ -28,7 +28,7 @@ struct topic_limits {               /* of what may wait for one subscriber */
 enum topic_lag { LAG_NONE, LAG_FRAMES, LAG_BYTES, LAG_TIME };
 
 struct topic *topic_new(struct bytes name, uint64_t seq, size_t log_max_bytes);
-void topic_free(struct topic *t);               /* no subscribers must be left; NULL is fine */
+void topic_free(struct topic *t); /* no subscribers must be left; NULL is fine */
 struct bytes topic_name(const struct topic *t);
 
 /* Content: what a frame's seq means. SEQ_NEXT must be appended and topic_set_seq() called. */
@@ -39,7 +39,7 @@ void topic_set_seq(struct topic *t, uint64_t seq);
 
 /* Enter at the end of the log, ready. */
 void topic_attach(struct topic *t, struct topic_sub *sub, int64_t user_id, enum topic_class class);
-void topic_detach(struct topic_sub *sub);       /* not attached: nothing */
+void topic_detach(struct topic_sub *sub); /* not attached: nothing */
 uint32_t topic_subscribers(const struct topic *t);
 /* Has the class subscribers? Frames need the bytes of these classes only. */
 bool topic_wants(const struct topic *t, enum topic_class class);
@@ -72,7 +72,7 @@ void topic_rest(struct topic *t);
 struct topic_table {
     struct topic *head;
 };
-void topic_table_done(struct topic_table *table);       /* all topics must be without subscribers */
+void topic_table_done(struct topic_table *table); /* all topics must be without subscribers */
 struct topic *topic_find(const struct topic_table *table, struct bytes name);
 /* Finds or makes. NULL without memory. A new one has seq 0 and *out_is_new. */
 struct topic *topic_get(struct topic_table *table, struct bytes name, size_t log_max_bytes,
@@ -85,7 +85,7 @@ struct topic *topic_after(const struct topic *t);
 struct topic_news {
     struct topic *head;
 };
-void topic_news_add(struct topic_news *news, struct topic *t);  /* twice is once */
-struct topic *topic_news_take(struct topic_news *news);         /* NULL = none */
+void topic_news_add(struct topic_news *news, struct topic *t); /* twice is once */
+struct topic *topic_news_take(struct topic_news *news);        /* NULL = none */
 bool topic_has_news(const struct topic *t);
 void topic_news_remove(struct topic_news *news, struct topic *t);

@@ -12,20 +12,20 @@
 enum topic_class { TOPIC_PLAIN, TOPIC_DEFLATED, TOPIC_CLASSES };
 
 struct topic_frame {
-    struct bytes bytes[TOPIC_CLASSES];  /* the complete WebSocket frame in each class's form;
-                                           empty when nobody reads the class */
-    int64_t exclude_user;               /* 0 = for everybody */
+    struct bytes bytes[TOPIC_CLASSES]; /* the complete WebSocket frame in each class's form;
+                                          empty when nobody reads the class */
+    int64_t exclude_user;              /* 0 = for everybody */
 };
 
 struct topic_mark;
 struct topic_log {
     struct buf data[TOPIC_CLASSES];
-    uint64_t data_base[TOPIC_CLASSES];  /* absolute offset of the first byte kept */
-    size_t data_head[TOPIC_CLASSES];    /* bytes at the front of `data` that are given up */
-    struct topic_mark *marks;           /* ring */
+    uint64_t data_base[TOPIC_CLASSES]; /* absolute offset of the first byte kept */
+    size_t data_head[TOPIC_CLASSES];   /* bytes at the front of `data` that are given up */
+    struct topic_mark *marks;          /* ring */
     uint32_t mark_cap, mark_head, count;
-    uint64_t first_no;                  /* number of the oldest frame kept */
-    uint64_t excluding;                 /* frames so far that exclude somebody */
+    uint64_t first_no;  /* number of the oldest frame kept */
+    uint64_t excluding; /* frames so far that exclude somebody */
 };
 
 void topic_log_init(struct topic_log *log, size_t max_bytes);

@@ -18,6 +18,6 @@ NODISCARD int uplink_push(struct uplink *u, uint32_t partition, enum uplink_poli
                           struct bytes envelope);
 /* Open: Redis is up and a broker's heartbeat is fresh. Closed: everything waits. */
 void uplink_set_gate(struct uplink *u, bool is_open);
-bool uplink_is_idle(const struct uplink *u);        /* nothing waits, nothing is under way */
+bool uplink_is_idle(const struct uplink *u); /* nothing waits, nothing is under way */
 /* Call about once a second: drops what has waited too long. */
 void uplink_tick(struct uplink *u);

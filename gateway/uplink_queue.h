@@ -8,23 +8,23 @@
 #include "common/bytes.h"
 #include "common/err.h"
 
-#define UPLINK_TOTAL_BYTES (64u * 1024u * 1024u)    /* of all partitions of a gateway */
+#define UPLINK_TOTAL_BYTES (64u * 1024u * 1024u) /* of all partitions of a gateway */
 #define UPLINK_TOTAL_ENVELOPES 65536u
 
 enum uplink_policy {
-    UPLINK_ONCE,        /* frames, HTTP: an unknown outcome is not repeated (it might be stored
-                           twice); dropped when stale */
-    UPLINK_AGAIN,       /* openings, joins: repeated; dropped when stale */
-    UPLINK_LASTING,     /* leaves, rejoins: repeated, never dropped */
+    UPLINK_ONCE,    /* frames, HTTP: an unknown outcome is not repeated (it might be stored
+                       twice); dropped when stale */
+    UPLINK_AGAIN,   /* openings, joins: repeated; dropped when stale */
+    UPLINK_LASTING, /* leaves, rejoins: repeated, never dropped */
 };
 
 enum uplink_outcome {
     UPLINK_STORED,
-    UPLINK_REFUSED,     /* certainly not stored: all of it may go again */
-    UPLINK_UNKNOWN,     /* the connection broke */
+    UPLINK_REFUSED, /* certainly not stored: all of it may go again */
+    UPLINK_UNKNOWN, /* the connection broke */
 };
 
-struct uplink_total {           /* shared by the partitions of a gateway */
+struct uplink_total { /* shared by the partitions of a gateway */
     size_t bytes;
     uint32_t envelopes;
 };
@@ -33,7 +33,7 @@ struct uplink_batch;
 struct uplink_queue {
     struct uplink_batch *head, *tail, *spare;
     struct uplink_total *total;
-    bool is_sending;            /* head is under way */
+    bool is_sending; /* head is under way */
 };
 
 void uplink_queue_init(struct uplink_queue *q, struct uplink_total *total);

@@ -9,21 +9,21 @@
 #include "common/rcbuf.h"
 
 #define QUOTA_WINDOW_MS 60000u
-#define QUOTA_WAITING_MAX 64u   /* frames of one user that wait for one answer of Redis */
+#define QUOTA_WAITING_MAX 64u /* frames of one user that wait for one answer of Redis */
 
 struct quota_waiter {
     struct quota_waiter *next;
     uint64_t conn, frame_no;
     uint32_t partition;
-    struct rcbuf *envelope;     /* encoded, ready for the uplink */
+    struct rcbuf *envelope; /* encoded, ready for the uplink */
 };
 
 struct user_quota {
     uint32_t credits;
     uint32_t waiting_count;
-    uint64_t lapse_ms;          /* when the credits end */
-    uint64_t asked_ms;          /* when the lease under way was asked for */
-    int64_t second;             /* of the grant, by Redis' clock */
+    uint64_t lapse_ms; /* when the credits end */
+    uint64_t asked_ms; /* when the lease under way was asked for */
+    int64_t second;    /* of the grant, by Redis' clock */
     struct quota_waiter *waiting, *waiting_tail;
     bool is_leasing;
 };
@@ -40,7 +40,7 @@ void quota_granted(struct user_quota *q, uint32_t n, int64_t second);
 struct quota_waiter *quota_next(struct user_quota *q, uint64_t now_ms);
 /* The next waiting frame, whatever the credits, for refusals. Gives; NULL = none. */
 struct quota_waiter *quota_next_refused(struct user_quota *q);
-void quota_waiter_free(struct quota_waiter *w);     /* NULL is fine */
+void quota_waiter_free(struct quota_waiter *w); /* NULL is fine */
 /* Take out the credits that can be given back. */
 uint32_t quota_take_unused(struct user_quota *q, uint64_t now_ms);
 void quota_done(struct user_quota *q);

@@ -12,9 +12,9 @@ struct user {
     UT_hash_handle hh;
     int64_t user_id;
     bool is_staff;
-    char *texts;                    /* user name and avatar, one allocation */
+    char *texts; /* user name and avatar, one allocation */
     size_t username_len, avatar_len;
-    struct session *sessions;       /* linked by user_prev, user_next */
+    struct session *sessions; /* linked by user_prev, user_next */
     uint32_t session_count;
     struct user_quota quota;
 };
@@ -31,5 +31,5 @@ NODISCARD int user_enter(struct user_table *t, struct session *s, const struct a
 struct user *user_leave(struct session *s);
 void user_remove(struct user_table *t, struct user *u);
 struct user *user_find(const struct user_table *t, int64_t user_id);
-struct actor user_actor(const struct user *u);      /* views into the entry */
+struct actor user_actor(const struct user *u); /* views into the entry */
 void user_table_done(struct user_table *t);

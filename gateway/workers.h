@@ -4,7 +4,7 @@
  * restarts, and N workers. */
 #include <stdint.h>
 
-typedef int worker_fn(void *arg, uint32_t worker);  /* runs in the child; returns its exit code */
+typedef int worker_fn(void *arg, uint32_t worker); /* runs in the child; returns its exit code */
 
 /* Fork `count` workers and stay until SIGTERM or SIGINT, which are passed on (a second one, too).
  * A worker that ends is started again with backoff, unless it fails within its first second with

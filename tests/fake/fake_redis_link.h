@@ -13,7 +13,7 @@
 struct fake_command {
     struct fake_command *prev, *next;
     size_t argc;
-    struct bytes argv[FAKE_REDIS_ARGS];     /* owned copies */
+    struct bytes argv[FAKE_REDIS_ARGS]; /* owned copies */
     redis_reply_fn *fn;
     void *arg;
 };
@@ -27,7 +27,7 @@ struct redis_value {
 };
 
 void fake_redis_reset(void);
-struct redis_link *fake_redis_link(unsigned number);    /* NULL = not made */
+struct redis_link *fake_redis_link(unsigned number); /* NULL = not made */
 void fake_redis_up(unsigned number, const char *run_id, bool is_new_server);
 /* All commands under way complete with ERR_UNAVAILABLE. */
 void fake_redis_down(unsigned number);

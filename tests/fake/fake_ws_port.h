@@ -10,12 +10,12 @@
 struct ws_conn {
     struct ws_conn *prev, *next;
     void *session;
-    struct buf written;         /* frames that the "kernel" took */
-    struct buf early;           /* messages that came while reading was paused, NUL-terminated */
+    struct buf written; /* frames that the "kernel" took */
+    struct buf early;   /* messages that came while reading was paused, NUL-terminated */
     uint32_t writes;
     bool is_blocked, is_paused, wants_writable, has_deflate;
-    bool is_closed;             /* ws_conn_close() was called */
-    bool is_gone;               /* on_closed was called; the struct stays until reset */
+    bool is_closed; /* ws_conn_close() was called */
+    bool is_gone;   /* on_closed was called; the struct stays until reset */
     enum close_code code;
     char reason[124];
 };

@@ -20,10 +20,10 @@
 #define READING 1u
 #define RECORDS_MAX 4096u
 
-struct record {             /* one envelope that reached Redis */
+struct record { /* one envelope that reached Redis */
     enum up_kind kind;
     uint64_t conn, frame_no, received_us;
-    uint32_t partition, entry;  /* of which XADD, counted from 1 */
+    uint32_t partition, entry; /* of which XADD, counted from 1 */
     bool is_rejoin, is_clean;
     char topic[64], text[64], client_id[16];
 };
@@ -32,12 +32,12 @@ struct gateway_bench {
     struct loop *loop;
     struct gateway_conf conf;
     struct gateway *gateway;
-    bool holds_xadd;        /* XADDs to input streams stay under way */
+    bool holds_xadd; /* XADDs to input streams stay under way */
     bool is_broker_alive;
     bool holds_quota;
-    int64_t lease_was;      /* what the lease script says was there; 1 after the first */
-    int64_t quota;          /* what a lease of credits grants */
-    uint64_t next_entry;    /* of the output stream */
+    int64_t lease_was;   /* what the lease script says was there; 1 after the first */
+    int64_t quota;       /* what a lease of credits grants */
+    uint64_t next_entry; /* of the output stream */
     struct record records[RECORDS_MAX];
     uint32_t record_count, entries, dead_letters, quota_asked, quota_returned;
 };
@@ -49,7 +49,7 @@ extern const char *const *bench_env;
 int bench_set_up(void **state);
 int bench_tear_down(void **state);
 
-void bench_pass(uint32_t ms);           /* time passes; Redis answers, sockets move */
+void bench_pass(uint32_t ms); /* time passes; Redis answers, sockets move */
 void bench_redis_down(void);
 void bench_redis_up(bool is_new_server);
 
@@ -67,7 +67,7 @@ void bench_ephemeral(const char *topic, uint32_t partition, uint64_t origin_ms, 
 
 /* A chat socket of this user, all the way in; `query` may be "". */
 struct ws_conn *bench_open(int64_t user_id, const char *topic, uint64_t seq, const char *query);
-uint64_t bench_open_started(const char *query, struct ws_conn **out_conn);  /* gives the conn id */
+uint64_t bench_open_started(const char *query, struct ws_conn **out_conn); /* gives the conn id */
 void bench_grant(uint64_t conn, int64_t user_id, const char *topic);
 void bench_join(uint64_t conn, const char *topic, uint64_t seq, const char *json);
 void bench_ack(const struct record *frame);
