@@ -82,7 +82,7 @@ suite_it_apart() {
     local folder
     folder=$(mktemp -d /tmp/kibray-it-XXXXXX)
     chmod 755 "$folder"     # PostgreSQL's user has to get through
-    KIBRAY_VAR=$folder "$ROOT/dev" it --here "$1"
+    env KIBRAY_VAR="$folder" "$ROOT/dev" it --here "$1"
 }
 
 e2e_prepare() {
