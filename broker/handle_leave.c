@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection has gone; the others are told when it was the user's last one in the room. */
+/* A connection has gone; the others are told when the user has no other one in the room. So they
+ * are when the connection is not there any more: a run before this one may have removed it from
+ * the room's record without having told them. */
 #include "broker/dispatch.h"
 
 void handle_leave(struct world *w, struct work *work)
 {
     const struct up_leave *leave = &work->env.leave;
-    bool is_last = false;
+    bool is_last;
 
-    if (room_remove(work->room, work->gateway, work->env.conn, &is_last) && is_last) {
+    room_remove(work->room, work->gateway, work->env.conn, &is_last);
+    if (leave->user_id != 0 && !room_has_user(work->room, leave->user_id)) {
         announce_presence(w, work->room, false, leave->user_id, leave->username);
     }
 }

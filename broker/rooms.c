@@ -256,6 +256,13 @@ bool room_has_gateway(const struct room *room, struct bytes gateway)
     return gateway_find(room, gateway) != NULL;
 }
 
+bool room_has_user(const struct room *room, int64_t user_id)
+{
+    const struct room_user *u;
+    HASH_FIND(hh, room->users, &user_id, sizeof(user_id), u);
+    return u != NULL;
+}
+
 bool room_is_empty(const struct room *room)
 {
     return room->connections == NULL;

@@ -64,6 +64,7 @@ bool room_remove(struct room *room, struct bytes gateway, uint64_t conn, bool *o
 typedef void room_gone_fn(void *arg, struct room *room, int64_t user_id, struct bytes username);
 void room_remove_gateway(struct room *room, struct bytes gateway, room_gone_fn *gone, void *arg);
 bool room_has_gateway(const struct room *room, struct bytes gateway);
+bool room_has_user(const struct room *room, int64_t user_id);
 bool room_is_empty(const struct room *room);
 uint32_t room_user_count(const struct room *room);
 

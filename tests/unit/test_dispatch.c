@@ -321,6 +321,28 @@ static void test_presence_is_for_first_and_last_sockets(void **state)
     end(&f);
 }
 
+/* A first run took the connection out of the room's record, but died before it told the others. */
+static void test_a_leave_run_again_tells_the_others(void **state)
+{
+    struct down_item items[7];
+    struct fixture f;
+    char word[8];
+    (void)state;
+
+    begin(&f);
+    f.work.env = (struct up_envelope){.kind = UP_LEAVE, .conn = 9};
+    f.work.env.leave.user_id = 11;
+    dispatch(&f.world, &f.work);
+    f.work.env.leave.user_id = 10; /* has another connection here */
+    dispatch(&f.world, &f.work);
+    f.work.env.leave.user_id = 0; /* nobody was told who it is */
+    dispatch(&f.world, &f.work);
+    outcome(&f, word, items);
+    assert_string_equal(word, "T");
+    assert_int_equal(items[0].topic.exclude_user, 11);
+    end(&f);
+}
+
 static void test_large_rooms_have_no_presence(void **state)
 {
     struct down_item items[7];
@@ -368,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_without_ids_nothing_is_stored),
         cmocka_unit_test(test_presence_is_for_first_and_last_sockets),
+        cmocka_unit_test(test_a_leave_run_again_tells_the_others),
         cmocka_unit_test(test_large_rooms_have_no_presence),
         cmocka_unit_test(test_rejoin_is_silent),
     };
