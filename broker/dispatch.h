@@ -35,6 +35,7 @@ struct work {
     bool is_stale;                     /* too old: its sender was told that nothing was stored */
     bool is_replay;                    /* at or below the committed position: must store nothing */
     bool is_stored;                    /* replay: its row is there and was delivered again */
+    bool is_target_known;              /* reply_to_exists was looked up */
     bool reply_to_exists;              /* if msg.reply_to is given */
     enum channel_access other_channel; /* if msg.channel_id is not the room's */
 };

@@ -164,6 +164,7 @@ static void on_target(void *arg, int err, bool is_there)
 {
     struct lookup *l = arg;
     if (!err && !l->b->is_dropped) {
+        l->work->is_target_known = true;
         l->work->reply_to_exists = is_there;
     }
     lookup_end(l, err);
@@ -180,20 +181,22 @@ static void on_other_channel(void *arg, int err, const struct channel_row *chann
     lookup_end(l, err);
 }
 
+/* What an earlier try has found is not asked for again: a batch with more look-ups than the store
+ * takes at a time gets on with each try. */
 static void look_up_frame(const struct prefetch_deps *deps, struct batch *b, struct work *w)
 {
     const struct client_msg *msg = &w->env.frame.msg;
     struct lookup *l;
     int err;
 
-    if (msg->reply_to && (l = lookup_begin(deps, b, NULL, w))) {
+    if (msg->reply_to && !w->is_target_known && (l = lookup_begin(deps, b, NULL, w))) {
         err = store_message_exists(deps->store, w->room->channel_id, msg->reply_to, on_target, l);
         if (err) {
             lookup_cancel(l, err);
         }
     }
     if (msg->channel_id && msg->channel_id != w->room->channel_id &&
-        (l = lookup_begin(deps, b, NULL, w))) {
+        w->other_channel == ACCESS_UNKNOWN && (l = lookup_begin(deps, b, NULL, w))) {
         err = store_channel_by_id(deps->store, msg->channel_id, w->env.frame.actor.user_id,
                                   on_other_channel, l);
         if (err) {
