@@ -152,24 +152,27 @@ static void on_stop_signal(void *arg)
     b->health.is_draining = true;
     loop_timer_start(b->stop_timer, BROKER_STOP_MAX_MS, 0);
     coordinator_leave(b->coordinator);
+    on_room(b); /* perhaps there is nothing to give up */
 }
 
 /* ---- construction ---- */
 
+/* The ports go first: what is under way in them ends with callbacks into the modules. Requests
+ * go even before, since they would answer; their steps can do without them. */
 static void free_parts(struct broker *b)
 {
     status_http_free(b->status);
-    gateway_watch_free(b->watch);
-    coordinator_free(b->coordinator);
     if (b->pipeline) {
         pipeline_drop_all(b->pipeline);
     }
     requests_free(b->requests);
     worker_free(b->worker);
-    egress_free(b->egress);
     redis_link_free(b->read);
     redis_link_free(b->command);
     store_pg_free(b->store);
+    egress_free(b->egress);
+    gateway_watch_free(b->watch);
+    coordinator_free(b->coordinator);
     intake_free(b->intake);
     pipeline_free(b->pipeline);
     loop_signal_free(b->on_term);
@@ -238,7 +241,7 @@ static int build_work(struct broker *b)
     if (!b->pipeline) {
         return ERR_NOMEM;
     }
-    b->intake = intake_new(b->read, b->command, b->pipeline, b->conf);
+    b->intake = intake_new(b->loop, b->read, b->command, b->pipeline, b->conf);
     b->coordinator = coordinator_new(b->loop, b->command, b->pipeline, b->conf, owner);
     b->watch = gateway_watch_new(b->loop, b->command, b->pipeline, b->conf);
     return b->intake && b->coordinator && b->watch ? 0 : ERR_NOMEM;

@@ -15,6 +15,8 @@
 #include "common/metrics.h"
 #include "proto/stream_keys.h"
 
+#define EGRESS_RETRY_MS 5u
+
 struct waiter {
     struct waiter *next;
     egress_done_fn *done;
@@ -39,6 +41,7 @@ struct egress {
     const char *prefix;
     struct target *targets;
     struct loop_task send_task;
+    struct loop_timer *retry;
     struct buf scratch;
     struct metric *sections_total, *batches_total;
 };
@@ -71,6 +74,7 @@ static void target_fail(struct target *t, int err)
     finish(waiters, err);
 }
 
+/* A link that has too much to send takes it a little later: it waits here. */
 static void send_waiting(struct target *t)
 {
     struct egress *e = t->egress;
@@ -88,6 +92,10 @@ static void send_waiting(struct target *t)
                            BYTES_LIT("e"),
                            buf_bytes(&t->waiting)};
     int err = redis_link_command(e->link, argv, sizeof(argv) / sizeof(argv[0]), on_added, t);
+    if (err == ERR_BUSY) {
+        loop_timer_start(e->retry, EGRESS_RETRY_MS, 0);
+        return;
+    }
     if (err) {
         target_fail(t, ERR_UNAVAILABLE);
         return;
@@ -164,6 +172,11 @@ struct egress *egress_new(struct loop *loop, struct redis_link *link, const char
     e->loop = loop;
     e->link = link;
     e->prefix = prefix;
+    e->retry = loop_timer_new(loop, send_all, e);
+    if (!e->retry) {
+        mem_free(e);
+        return NULL;
+    }
     loop_task_init(&e->send_task, send_all, e);
     buf_init(&e->scratch, HTTP_REPLY_MAX_BYTES + 65536u);
     e->sections_total = metric_counter("broker_delivery_sections_total",
@@ -192,6 +205,7 @@ void egress_free(struct egress *e)
         return;
     }
     loop_task_cancel(e->loop, &e->send_task);
+    loop_timer_free(e->retry);
     HASH_ITER(hh, e->targets, t, tmp)
     {
         target_fail(t, ERR_UNAVAILABLE);
@@ -233,6 +247,13 @@ int egress_sections(struct egress *e, struct bytes gateway, struct bytes section
     }
     loop_at_turn_end(e->loop, &e->send_task);
     return 0;
+}
+
+bool egress_has_room(const struct egress *e, struct bytes gateway, size_t bytes)
+{
+    const struct target *t;
+    HASH_FIND(hh, e->targets, gateway.ptr, gateway.len, t);
+    return !t || t->waiting.len == 0 || t->waiting.len + bytes <= EGRESS_GATEWAY_MAX_BYTES;
 }
 
 int egress_item(struct egress *e, struct bytes gateway, const struct down_item *item)

@@ -3,6 +3,7 @@
 /* Deliveries on their way to the gateways' streams: per gateway one buffer of sections that
  * gathers while an XADD is unanswered (one batch in flight per gateway), bounded. Glue; used by
  * the pipeline (ordered sections) and by requests (single answers). */
+#include <stdbool.h>
 #include <stdint.h>
 #include "common/bytes.h"
 #include "common/err.h"
@@ -19,7 +20,8 @@
 
 struct egress;
 struct egress *egress_new(struct loop *loop, struct redis_link *link, const char *prefix);
-void egress_free(struct egress *e); /* waiting deliveries end with ERR_UNAVAILABLE */
+/* After the link was freed, which ends what is under way; what waits ends with ERR_UNAVAILABLE. */
+void egress_free(struct egress *e);
 
 /* Append `section_count` encoded sections to a gateway's stream. `done` (may be NULL) is called
  * later: 0 when Redis has them, ERR_UNAVAILABLE when they may be lost. Bytes are copied.
@@ -27,6 +29,8 @@ void egress_free(struct egress *e); /* waiting deliveries end with ERR_UNAVAILAB
 typedef void egress_done_fn(void *arg, int err);
 NODISCARD int egress_sections(struct egress *e, struct bytes gateway, struct bytes sections,
                               uint32_t section_count, egress_done_fn *done, void *arg);
+/* Would so many bytes be queued? One batch alone always is (see BATCH_BYTES_MAX). */
+bool egress_has_room(const struct egress *e, struct bytes gateway, size_t bytes);
 /* One item outside any order (answer to OPEN or HTTP). Errors as above. */
 NODISCARD int egress_item(struct egress *e, struct bytes gateway, const struct down_item *item);
 /* Redis has gone: everything that waits ends with ERR_UNAVAILABLE. */
