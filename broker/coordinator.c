@@ -11,13 +11,14 @@
 #include "common/metrics.h"
 #include "proto/stream_keys.h"
 
-#define BROKERS_MAX 1024u /* living ones that are looked at */
+#define CLOCK_SAMPLE_MAX_MS 250u
 
 struct lease {
     struct coordinator *c;
     uint32_t partition;
     bool is_held, is_asking;
     uint64_t asked_ms, until_ms;
+    uint32_t tick; /* in which it was asked for last */
 };
 
 struct coordinator {
@@ -29,7 +30,8 @@ struct coordinator {
     struct loop_timer *timer;
     struct loop_task release_task;
     bool is_running, is_leaving;
-    uint32_t share;
+    uint32_t share, tick;
+    uint64_t beat_ms; /* when it was sent */
     struct lease leases[PARTITIONS_MAX];
     struct metric *owned, *living;
 };
@@ -51,6 +53,19 @@ static const char lease_script[] = "local v = redis.call('GET', KEYS[1]) "
 static const char release_script[] =
     "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 
+static void release(struct coordinator *c, struct lease *l)
+{
+    struct stream_key key = key_lease(c->conf->redis_prefix, l->partition);
+    int err = redis_link_command(c->link,
+                                 (struct bytes[]){BYTES_LIT("EVAL"), bytes_str(release_script),
+                                                  BYTES_LIT("1"), stream_key_bytes(&key), c->owner},
+                                 5, NULL, NULL);
+    (void)err; /* it runs out by itself */
+    l->is_held = false;
+}
+
+static void take_missing(struct coordinator *c);
+
 static void on_lease(void *arg, int err, const struct redis_value *v)
 {
     struct lease *l = arg;
@@ -67,10 +82,16 @@ static void on_lease(void *arg, int err, const struct redis_value *v)
             l->is_held = false;
             pipeline_lose(c->pipeline, p);
         }
+        take_missing(c);
+        return;
+    }
+    if (!l->is_held && (!c->is_running || c->is_leaving)) {
+        release(c, l);
         return;
     }
     l->until_ms = l->asked_ms + c->conf->lease_ms;
-    if (!l->is_held && c->is_running && !c->is_leaving) {
+    p->lease_until_ms = l->until_ms;
+    if (!l->is_held) {
         l->is_held = true;
         pipeline_take(c->pipeline, p);
     }
@@ -84,23 +105,13 @@ static void ask_lease(struct coordinator *c, struct lease *l)
     if (l->is_asking) {
         return;
     }
+    l->tick = c->tick;
     l->asked_ms = clock_mono_ms();
     l->is_asking = redis_link_command(c->link,
                                       (struct bytes[]){BYTES_LIT("EVAL"), bytes_str(lease_script),
                                                        BYTES_LIT("1"), stream_key_bytes(&key),
                                                        c->owner, bytes_of(ms, (size_t)len)},
                                       6, on_lease, l) == 0;
-}
-
-static void release(struct coordinator *c, struct lease *l)
-{
-    struct stream_key key = key_lease(c->conf->redis_prefix, l->partition);
-    int err = redis_link_command(c->link,
-                                 (struct bytes[]){BYTES_LIT("EVAL"), bytes_str(release_script),
-                                                  BYTES_LIT("1"), stream_key_bytes(&key), c->owner},
-                                 5, NULL, NULL);
-    (void)err; /* it runs out by itself */
-    l->is_held = false;
 }
 
 /* Leases of partitions that the pipeline has let go of. */
@@ -148,24 +159,37 @@ static void renew(struct coordinator *c)
     }
 }
 
-static void balance(struct coordinator *c)
+/* Ask for as many as are missing, not for more, so that newcomers do not take all that is free; a
+ * refused one is followed by the next, each at most once in a tick. Everybody begins elsewhere. */
+static void take_missing(struct coordinator *c)
 {
-    uint32_t held = held_count(c), asked = 0;
+    uint32_t count = c->conf->partitions, start = (uint32_t)(clock_mono_us() / 64), wanted;
+
+    if (!c->is_running) {
+        return;
+    }
+    wanted = held_count(c);
+    for (uint32_t i = 0; i < count; i++) {
+        wanted += !c->leases[i].is_held && c->leases[i].is_asking;
+    }
+    for (uint32_t i = 0; i < count && wanted < c->share; i++) {
+        struct lease *l = &c->leases[(i + start) % count];
+        if (!l->is_held && !l->is_asking && l->tick != c->tick) {
+            ask_lease(c, l);
+            wanted++;
+        }
+    }
+}
+
+static void give_surplus(struct coordinator *c)
+{
+    uint32_t held = held_count(c);
 
     for (uint32_t i = c->conf->partitions; i-- > 0 && held > c->share;) {
         struct partition *p = pipeline_partition(c->pipeline, i);
         if (c->leases[i].is_held && p->state != PARTITION_DRAINING) {
             pipeline_drain(c->pipeline, p);
             held--;
-        }
-    }
-    for (uint32_t i = 0; i < c->conf->partitions && held + asked < c->share; i++) {
-        /* Only as many as are missing are asked for at a time, so that newcomers do not take
-         * all that is free; a refused one is followed by others at the next tick. */
-        uint32_t k = (i + (uint32_t)(clock_mono_ms() / 64)) % c->conf->partitions;
-        if (!c->leases[k].is_held && !c->leases[k].is_asking) {
-            ask_lease(c, &c->leases[k]);
-            asked++;
         }
     }
 }
@@ -185,14 +209,16 @@ static void on_beat(void *arg, int err, const struct redis_value *v)
             rank = i;
         }
     }
-    if (redis_now > 0) {
+    /* An answer that was long under way (we may have been asleep) says little of the time. */
+    if (redis_now > 0 && clock_mono_ms() - c->beat_ms <= CLOCK_SAMPLE_MAX_MS) {
         pipeline_set_clock_offset(c->pipeline, redis_now - (int64_t)clock_wall_ms());
     }
     metric_set(c->living, count);
     metric_set(c->owned, held_count(c));
     c->share =
         c->is_leaving || rank == count ? 0 : partition_share(c->conf->partitions, count, rank);
-    balance(c);
+    give_surplus(c);
+    take_missing(c);
 }
 
 static void tick(void *arg)
@@ -206,7 +232,9 @@ static void tick(void *arg)
     if (!c->is_running) {
         return;
     }
+    c->tick++;
     renew(c);
+    c->beat_ms = clock_mono_ms();
     err = redis_link_command(c->link,
                              (struct bytes[]){BYTES_LIT("EVAL"), bytes_str(beat_script),
                                               BYTES_LIT("1"), stream_key_bytes(&key), c->owner,

@@ -46,7 +46,10 @@ static void on_block(void *arg, int err, const int64_t *ids, size_t count)
     struct id_pool *p = arg;
 
     p->is_asking = false;
-    if (!err && p->generation == p->asked_generation) {
+    if (err) {
+        return;
+    }
+    if (p->generation == p->asked_generation) {
         memmove(p->ids, p->ids + p->start, (p->end - p->start) * sizeof(p->ids[0]));
         p->end -= p->start;
         p->start = 0;

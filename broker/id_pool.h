@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* Message ids taken from the database's sequence in blocks, so that no message waits for its id.
- * Emptied whenever a partition is taken over: ids then keep growing within each channel. */
+ * Emptied whenever a partition has been claimed: ids then keep growing within each channel. */
 #include <stddef.h>
 #include <stdint.h>
 #include "broker/store.h"
@@ -10,7 +10,8 @@
 #define ID_POOL_LOW 2048u /* fetch the next block when fewer are left */
 
 struct id_pool;
-/* on_ids: called when a block has arrived. */
+/* on_ids: called when a block has arrived. A failure is not told: who still needs ids asks again,
+ * but not at once. */
 struct id_pool *id_pool_new(struct store *store, void (*on_ids)(void *arg), void *arg);
 void id_pool_free(struct id_pool *p);  /* not while the store may still answer */
 void id_pool_empty(struct id_pool *p); /* answers under way are ignored, too */

@@ -30,6 +30,7 @@ void partition_reset(struct partition *p, enum partition_state next)
 {
     struct undelivered *u, *tmp;
     uint32_t id = p->id, generation = p->generation + 1;
+    uint64_t lease_until_ms = p->lease_until_ms;
 
     forget_stored(p);
     DL_FOREACH_SAFE(p->undelivered, u, tmp)
@@ -41,6 +42,7 @@ void partition_reset(struct partition *p, enum partition_state next)
     memset(p, 0, sizeof(*p));
     p->id = id;
     p->generation = generation;
+    p->lease_until_ms = lease_until_ms;
     p->state = next;
 }
 
@@ -95,8 +97,12 @@ void partition_watermark_written(struct partition *p, struct entry_id until)
 
 int64_t partition_redeliver_from(const struct partition *p, int64_t lowest_id)
 {
-    if (p->undelivered && (lowest_id == 0 || p->undelivered->lowest_id < lowest_id)) {
-        return p->undelivered->lowest_id;
+    const struct undelivered *u;
+    DL_FOREACH(p->undelivered, u)
+    {
+        if (lowest_id == 0 || u->lowest_id < lowest_id) {
+            lowest_id = u->lowest_id;
+        }
     }
     return lowest_id;
 }

@@ -37,7 +37,9 @@ struct undelivered {
 struct partition {
     uint32_t id;
     enum partition_state state;
-    uint32_t generation; /* raised whenever what is under way must be forgotten */
+    uint32_t generation;     /* raised whenever what is under way must be forgotten */
+    bool is_taking;          /* a takeover is under way */
+    uint64_t lease_until_ms; /* by the monotonic clock; told by the coordinator */
     int64_t fence;
     struct entry_id cursor;       /* last entry read */
     struct entry_id position;     /* committed, or in a commit under way */
@@ -50,7 +52,7 @@ struct partition {
 };
 
 const char *partition_state_name(enum partition_state s);
-/* Forget everything but the id; generation + 1; state becomes `next`. */
+/* Forget everything but the id and the lease; generation + 1; state becomes `next`. */
 void partition_reset(struct partition *p, enum partition_state next);
 NODISCARD int partition_note_stored(struct partition *p, const struct origin *origin);
 bool partition_is_stored(const struct partition *p, const struct origin *origin);

@@ -19,6 +19,13 @@ void pipeline_schedule(struct pipeline *pl)
     loop_at_turn_end(pl->deps.loop, &pl->run_task);
 }
 
+void pipeline_retry_soon(struct pipeline *pl)
+{
+    if (!loop_timer_is_active(pl->retry_timer)) {
+        loop_timer_start(pl->retry_timer, PIPELINE_RETRY_MS, 0);
+    }
+}
+
 void pipeline_set_state(struct pipeline *pl, struct batch *b, enum batch_state state)
 {
     bool was_open = batch_is_open(b);
@@ -63,7 +70,7 @@ static void on_prefetched(void *arg, struct batch *b)
     }
     if (b->failure) {
         b->is_prepared = false;
-        loop_timer_start(pl->retry_timer, PIPELINE_RETRY_MS, 0);
+        pipeline_retry_soon(pl);
         return;
     }
     pipeline_schedule(pl);
@@ -83,12 +90,33 @@ static bool prepare(struct pipeline *pl, struct batch *b, bool is_first)
         prefetch_start(&pl->prefetch, b);
         if (b->failure && b->waiting == 0) {
             b->is_prepared = false;
-            loop_timer_start(pl->retry_timer, PIPELINE_RETRY_MS, 0);
+            pipeline_retry_soon(pl);
             return false;
         }
     }
+    if (b->waiting || b->failure) {
+        return false;
+    }
     frames = count_frames(b);
-    return b->waiting == 0 && b->failure == 0 && id_pool_peek(pl->ids, frames, &ids) >= frames;
+    if (id_pool_peek(pl->ids, frames, &ids) < frames) {
+        pipeline_retry_soon(pl); /* in case that the ids cannot be had now */
+        return false;
+    }
+    return true;
+}
+
+/* Who was asleep until its leases ran out must not answer from a memory that is no longer true.
+ * The coordinator renews or takes away the partition. */
+static bool has_leases(struct pipeline *pl, const struct batch *b)
+{
+    uint64_t now = clock_mono_ms();
+    for (size_t i = 0; i < b->part_count; i++) {
+        if (now >= b->parts[i].p->lease_until_ms) {
+            pipeline_retry_soon(pl);
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Handle and commit. Returns false when the batch was aborted or must wait. */
@@ -96,7 +124,7 @@ static bool advance(struct pipeline *pl, struct batch *b, bool is_first)
 {
     int err;
 
-    if (pl->commits >= PIPELINE_COMMITS_MAX || !prepare(pl, b, is_first)) {
+    if (pl->commits >= PIPELINE_COMMITS_MAX || !prepare(pl, b, is_first) || !has_leases(pl, b)) {
         return false;
     }
     err = pipeline_handle(pl, b);
@@ -107,7 +135,7 @@ static bool advance(struct pipeline *pl, struct batch *b, bool is_first)
     }
     if (err) {
         log_error("batch_aborted", LOG_ERR(err), LOG_U64("envelopes", b->work_count));
-        pipeline_abort_from(pl, b);
+        pipeline_abort_from(pl, b, AFTER_PAUSE);
         return false;
     }
     metric_add(pl->m.batches, 1);

@@ -104,7 +104,7 @@ static void on_delivered(void *arg, int err)
         return;
     }
     if (err) {
-        pipeline_abort_from(pl, pl->batches);
+        pipeline_abort_from(pl, pl->batches, AFTER_PAUSE);
         return;
     }
     if (b->deliveries == 0) {
@@ -113,11 +113,28 @@ static void on_delivered(void *arg, int err)
     }
 }
 
+/* May all its sections be queued? Otherwise Redis takes them more slowly than we commit; the batch
+ * waits, and with PIPELINE_BATCHES_MAX of them reading stops. */
+static bool can_deliver(const struct pipeline *pl, const struct batch *b)
+{
+    const struct effects_gateway *g;
+    for (g = b->fx.gateways; g; g = g->hh.next) {
+        if (g->section_count && !egress_has_room(pl->deps.egress, g->name, g->sections.len)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Returns false when the batch was aborted. */
 bool pipeline_deliver(struct pipeline *pl, struct batch *b)
 {
     struct effects_gateway *g, *tmp;
 
+    if (!can_deliver(pl, b)) {
+        pipeline_retry_soon(pl);
+        return true;
+    }
     pipeline_set_state(pl, b, BATCH_DELIVERING);
     HASH_ITER(hh, b->fx.gateways, g, tmp)
     {
@@ -129,7 +146,7 @@ bool pipeline_deliver(struct pipeline *pl, struct batch *b)
                               on_delivered, b);
         if (err) {
             log_warn("delivery_failed", LOG_BYTES("gateway", g->name), LOG_ERR(err));
-            pipeline_abort_from(pl, pl->batches);
+            pipeline_abort_from(pl, pl->batches, AFTER_PAUSE);
             return false;
         }
         b->deliveries++;

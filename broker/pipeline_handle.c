@@ -18,8 +18,10 @@ static int connection_field(struct bytes gateway, uint64_t conn, char *out, size
 }
 
 /* Not waited for: a Redis that loses it has also lost the connection to us or its gateway's
- * trust, and then the gateway registers again. */
-static void record(struct pipeline *pl, const struct work *w, const struct bytes *value)
+ * trust, and then the gateway registers again. One that cannot be sent aborts the batch: a
+ * successor would not know of the connection. */
+static void record(struct pipeline *pl, struct world *world, const struct work *w,
+                   const struct bytes *value)
 {
     char field[GATEWAY_NAME_MAX + 20];
     int len = connection_field(w->gateway, w->env.conn, field, sizeof(field));
@@ -29,17 +31,17 @@ static void record(struct pipeline *pl, const struct work *w, const struct bytes
                            bytes_of(field, (size_t)len), value ? *value : BYTES_NONE};
     int err = redis_link_command(pl->deps.redis, argv, value ? 4 : 3, NULL, NULL);
     if (err) {
-        log_debug("room_record_failed", LOG_ERR(err));
+        world->fx->err = err;
     }
 }
 
-static void record_join(struct pipeline *pl, const struct work *w)
+static void record_join(struct pipeline *pl, struct world *world, const struct work *w)
 {
     char text[USERNAME_MAX_BYTES + 24];
     const struct actor *a = &w->env.join.actor;
     int len = snprintf(text, sizeof(text), "%" PRId64 " %.*s", a->user_id, BYTES_FMT(a->username));
     struct bytes value = bytes_of(text, (size_t)len);
-    record(pl, w, &value);
+    record(pl, world, w, &value);
 }
 
 /* No room could be had (wrong partition, look-up failed for good): the sender is told. */
@@ -84,9 +86,9 @@ static void handle_work(struct pipeline *pl, struct world *world, struct work *w
     }
     dispatch(world, w);
     if (w->env.kind == UP_JOIN && !w->room->is_missing) {
-        record_join(pl, w);
+        record_join(pl, world, w);
     } else if (w->env.kind == UP_LEAVE) {
-        record(pl, w, NULL);
+        record(pl, world, w, NULL);
     }
 }
 

@@ -44,6 +44,7 @@ bool pipeline_is_poison(const struct pipeline *pl, const struct origin *origin);
 void pipeline_commit_failed(struct pipeline *pl, struct batch *b, int err);
 /* pipeline.c */
 void pipeline_schedule(struct pipeline *pl);
+void pipeline_retry_soon(struct pipeline *pl); /* pipeline_retry after PIPELINE_RETRY_MS */
 void pipeline_set_state(struct pipeline *pl, struct batch *b, enum batch_state state);
 void pipeline_remove_batch(struct pipeline *pl, struct batch *b);
 /* pipeline_commit.c */
@@ -58,7 +59,11 @@ void pipeline_retry(void *pipeline);
 void pipeline_finish_draining(struct pipeline *pl);
 void pipeline_evict_rooms(struct pipeline *pl);
 void pipeline_on_evict_time(void *pipeline);
-/* Drop `from` and everything after it, and take the partitions concerned over anew. */
-void pipeline_abort_from(struct pipeline *pl, struct batch *from);
+/* Drop `from` and everything after it, and take the partitions concerned over anew: at once, or
+ * after a pause, when what failed is likely to fail again. */
+enum pipeline_pace { AT_ONCE, AFTER_PAUSE };
+void pipeline_abort_from(struct pipeline *pl, struct batch *from, enum pipeline_pace pace);
+/* Take one partition over anew, with what is under way and not yet committed. */
+void pipeline_renew(struct pipeline *pl, struct partition *p);
 /* watermark.c */
 void watermark_write_all(void *pipeline);

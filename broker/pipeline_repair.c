@@ -39,7 +39,7 @@ static void on_first_copies(void *arg, int err, const struct message_row *rows, 
         }
         return;
     }
-    pipeline_abort_from(pl, b); /* forgets what it knew of these partitions… */
+    pipeline_abort_from(pl, b, AT_ONCE); /* forgets what it knew of these partitions… */
     for (size_t i = 0; !err && i < count; i++) {
         remember(pl, &rows[i]); /* …and now learns what is committed */
     }
@@ -94,8 +94,22 @@ static void bury(struct pipeline *pl, const struct batch *b)
     pl->poison[pl->poison_count++] = (struct poison){w->origin.partition, w->origin.entry};
 }
 
+/* Does a batch before it wait for its look-up? That ends with dropping this one, too. */
+static bool is_behind_failed(const struct pipeline *pl, const struct batch *b)
+{
+    for (const struct batch *before = pl->batches; before != b; before = before->next) {
+        if (before->state == BATCH_FAILED) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void pipeline_commit_failed(struct pipeline *pl, struct batch *b, int err)
 {
+    if (is_behind_failed(pl, b)) {
+        return;
+    }
     log_warn("commit_failed", LOG_ERR(err), LOG_U64("messages", b->fx.message_count));
     if (err == ERR_CONFLICT && look_up_repeats(pl, b) == 0) {
         return;
@@ -106,5 +120,5 @@ void pipeline_commit_failed(struct pipeline *pl, struct batch *b, int err)
         }
         pl->single_entries = SINGLE_ENTRY_READS;
     }
-    pipeline_abort_from(pl, b);
+    pipeline_abort_from(pl, b, AT_ONCE);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The steps of a takeover, one asynchronous call after the other:
  *
- *   store_claim -> XGROUP CREATE -> XINFO GROUPS (watermark) -> XINFO STREAM (has Redis forgotten
- *   entries?) -> [XSETID] -> store_messages_after(watermark) -> on_ready
+ *   GET lease -> store_claim -> XGROUP CREATE -> XINFO GROUPS (watermark) -> XINFO STREAM (has
+ * Redis forgotten entries?) -> [XSETID] -> store_messages_after(watermark) -> on_ready
  *
  * Each step first checks that the partition is still of the generation that it started with. */
 #include "broker/takeover.h"
@@ -186,9 +186,29 @@ static void on_claimed(void *arg, int err, const struct partition_claim *claim)
     }
 }
 
+/* Somebody else's lease: raising the fence would only tear the partition from its new owner, who
+ * would tear it back. */
+static void on_lease(void *arg, int err, const struct redis_value *v)
+{
+    struct takeover *t = arg;
+    struct bytes holder = redis_value_bytes(v);
+
+    if (!err && holder.len > 0 && !bytes_eq(holder, t->deps->owner)) {
+        err = ERR_STATE;
+    }
+    if (!is_current(t, err)) {
+        return;
+    }
+    err = store_claim(t->deps->store, t->p->id, t->deps->owner, on_claimed, t);
+    if (err) {
+        finish(t, err);
+    }
+}
+
 int takeover_start(const struct takeover_deps *deps, struct partition *p)
 {
     struct takeover *t = mem_zalloc(sizeof(*t));
+    struct stream_key key = key_lease(deps->prefix, p->id);
     int err;
 
     if (!t) {
@@ -197,7 +217,8 @@ int takeover_start(const struct takeover_deps *deps, struct partition *p)
     t->deps = deps;
     t->p = p;
     t->generation = p->generation;
-    err = store_claim(deps->store, p->id, deps->owner, on_claimed, t);
+    err = redis_link_command(
+        deps->redis, (struct bytes[]){BYTES_LIT("GET"), stream_key_bytes(&key)}, 2, on_lease, t);
     if (err) {
         mem_free(t);
     }

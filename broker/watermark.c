@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* Writes how far each partition was delivered to the group's last-delivered-id (so that
- * `XINFO GROUPS` shows it to people, and a successor starts there) and trims the stream below. */
+ * `XINFO GROUPS` shows it to people, and a successor starts there) and trims the stream below.
+ * Called by the pipeline. */
 #include "broker/pipeline_private.h"
 
+#include "common/log.h"
 #include "common/mem.h"
 #include "proto/stream_keys.h"
+
+/* Only the holder of the lease: an owner that was asleep knows nothing of what its successor has
+ * still to deliver. */
+static const char move_script[] = "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end "
+                                  "redis.call('XGROUP', 'SETID', KEYS[2], ARGV[2], ARGV[3]) "
+                                  "redis.call('XTRIM', KEYS[2], 'MINID', '~', ARGV[3]) return 1";
 
 struct watermark {
     struct pipeline *pl;
@@ -16,8 +24,16 @@ struct watermark {
 static void on_written(void *arg, int err, const struct redis_value *v)
 {
     struct watermark *w = arg;
-    (void)v;
-    if (!err && w->p->generation == w->generation) {
+
+    if (w->p->generation != w->generation) {
+        mem_free(w);
+        return;
+    }
+    if (err == ERR_REMOTE) {
+        log_warn("watermark_refused", LOG_U64("partition", w->p->id),
+                 LOG_BYTES("reply", redis_value_bytes(v)));
+        pipeline_renew(w->pl, w->p); /* the stream or its group has gone: made anew by a takeover */
+    } else if (!err && redis_value_int(v) == 1) {
         partition_watermark_written(w->p, w->until);
         if (w->p->state == PARTITION_DRAINING) {
             pipeline_schedule(w->pl);
@@ -28,7 +44,8 @@ static void on_written(void *arg, int err, const struct redis_value *v)
 
 static void write_one(struct pipeline *pl, struct partition *p)
 {
-    struct stream_key key = key_in(pl->deps.conf->redis_prefix, p->id);
+    const char *prefix = pl->deps.conf->redis_prefix;
+    struct stream_key lease = key_lease(prefix, p->id), stream = key_in(prefix, p->id);
     struct watermark *w = mem_zalloc(sizeof(*w));
     char id[ENTRY_ID_TEXT_MAX];
     int err;
@@ -39,19 +56,14 @@ static void write_one(struct pipeline *pl, struct partition *p)
     *w = (struct watermark){pl, p, p->generation, p->delivered};
     entry_id_format(p->delivered, id);
     err = redis_link_command(pl->deps.redis,
-                             (struct bytes[]){BYTES_LIT("XGROUP"), BYTES_LIT("SETID"),
-                                              stream_key_bytes(&key), BYTES_LIT(STREAM_GROUP),
-                                              bytes_str(id)},
-                             5, on_written, w);
+                             (struct bytes[]){BYTES_LIT("EVAL"), bytes_str(move_script),
+                                              BYTES_LIT("2"), stream_key_bytes(&lease),
+                                              stream_key_bytes(&stream), pl->deps.owner,
+                                              BYTES_LIT(STREAM_GROUP), bytes_str(id)},
+                             8, on_written, w);
     if (err) {
         mem_free(w);
-        return;
     }
-    err = redis_link_command(pl->deps.redis,
-                             (struct bytes[]){BYTES_LIT("XTRIM"), stream_key_bytes(&key),
-                                              BYTES_LIT("MINID"), BYTES_LIT("~"), bytes_str(id)},
-                             5, NULL, NULL);
-    (void)err; /* the next one trims more */
 }
 
 void watermark_write_all(void *pipeline)

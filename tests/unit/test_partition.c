@@ -33,6 +33,21 @@ static void test_redeliver_from(void **state)
     partition_reset(&p, PARTITION_NONE);
 }
 
+/* Ids of a takeover's rows come first in the list and may be higher than what follows. */
+static void test_redeliver_from_is_the_lowest(void **state)
+{
+    struct partition p = {.id = 3};
+    (void)state;
+
+    assert_int_equal(partition_note_undelivered(&p, at(10), 500), 0);
+    assert_int_equal(partition_note_undelivered(&p, at(20), 60), 0);
+    assert_int_equal(partition_redeliver_from(&p, 700), 60);
+    assert_int_equal(partition_redeliver_from(&p, 0), 60);
+    assert_int_equal(partition_redeliver_from(&p, 59), 59);
+    partition_reset(&p, PARTITION_NONE);
+    assert_int_equal(partition_redeliver_from(&p, 0), 0);
+}
+
 static void test_stored_origins(void **state)
 {
     struct partition p = {.id = 3, .replay_until = {10, 0}};
@@ -53,7 +68,12 @@ static void test_stored_origins(void **state)
 
 static void test_reset_starts_a_new_generation(void **state)
 {
-    struct partition p = {.id = 5, .generation = 8, .state = PARTITION_ACTIVE, .fence = 4};
+    struct partition p = {.id = 5,
+                          .generation = 8,
+                          .state = PARTITION_ACTIVE,
+                          .fence = 4,
+                          .is_taking = true,
+                          .lease_until_ms = 77};
     (void)state;
 
     assert_non_null(rooms_get(&p.rooms, BYTES_LIT("chat:1")));
@@ -63,6 +83,8 @@ static void test_reset_starts_a_new_generation(void **state)
     assert_int_equal(p.generation, 9);
     assert_int_equal(p.state, PARTITION_CLAIMING);
     assert_int_equal(p.fence, 0);
+    assert_false(p.is_taking);
+    assert_int_equal(p.lease_until_ms, 77); /* the lease is not the generation's */
     assert_null(p.rooms.table);
     assert_null(p.undelivered);
     assert_string_equal(partition_state_name(p.state), "CLAIMING");
@@ -91,6 +113,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_redeliver_from),
+        cmocka_unit_test(test_redeliver_from_is_the_lowest),
         cmocka_unit_test(test_stored_origins),
         cmocka_unit_test(test_reset_starts_a_new_generation),
         cmocka_unit_test(test_shares_add_up),
