@@ -45,7 +45,7 @@ struct batch_part *batch_part(struct batch *b, struct partition *p)
     return part;
 }
 
-static int parse_count(struct bytes text, size_t *out)
+static int parse_number(struct bytes text, size_t min, size_t max, size_t *out)
 {
     size_t n = 0;
     if (text.len == 0 || text.len > 6) {
@@ -57,7 +57,7 @@ static int parse_count(struct bytes text, size_t *out)
         }
         n = n * 10 + (size_t)(text.ptr[i] - '0');
     }
-    if (n == 0 || n > ENTRY_ENVELOPES_MAX) {
+    if (n < min || n > max) {
         return ERR_RANGE;
     }
     *out = n;
@@ -87,10 +87,13 @@ static int reserve_works(struct batch *b, size_t more)
 int batch_add_entry(struct batch *b, struct partition *p, struct entry_id id,
                     const struct entry_fields *fields)
 {
-    size_t count = 0, start = b->work_count;
+    size_t count = 0, waited = 0, start = b->work_count;
     struct bytes gateway, rest;
-    int err = parse_count(fields->count, &count);
+    int err = parse_number(fields->count, 1, ENTRY_ENVELOPES_MAX, &count);
 
+    if (!err && fields->waited.len) {
+        err = parse_number(fields->waited, 0, ENTRY_WAITED_MAX_MS, &waited);
+    }
     if (err) {
         return err;
     }
@@ -111,6 +114,7 @@ int batch_add_entry(struct batch *b, struct partition *p, struct entry_id id,
         }
         w->origin = (struct origin){p->id, id, (uint32_t)i};
         w->gateway = gateway;
+        w->waited_ms = (uint32_t)waited;
         w->is_replay = entry_id_cmp(id, p->replay_until) <= 0;
         w->is_stored = w->is_replay && partition_is_stored(p, &w->origin);
         rest = bytes_skip(rest, used);

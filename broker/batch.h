@@ -21,7 +21,8 @@
 #define BATCH_BYTES_MAX                                                                            \
     (2u * 1024u * 1024u) /* of envelopes; then no further entry. Rendered at their worst (each     \
                             character an entity) they stay below EGRESS_GATEWAY_MAX_BYTES */
-#define ENTRY_ENVELOPES_MAX 1024u /* of one entry; a gateway sends up to UPLINK_BATCH_ENVELOPES */
+#define ENTRY_WAITED_MAX_MS 999999u /* a gateway drops what waited for FRAME_STALE_MS */
+#define ENTRY_ENVELOPES_MAX 1024u   /* of one entry; a gateway sends up to UPLINK_BATCH_ENVELOPES */
 
 enum batch_state {
     BATCH_PREPARING,
@@ -75,7 +76,7 @@ struct batch_part *batch_part(struct batch *b, struct partition *p); /* found or
 /* Add one stream entry: copies it and decodes its envelopes. `fields` are those of the entry.
  * Errors: ERR_MISSING, ERR_TYPE, … the entry is not understood (nothing added); ERR_NOMEM. */
 struct entry_fields {
-    struct bytes count, gateway, envelopes;
+    struct bytes count, gateway, waited, envelopes; /* n, gw, w (may be absent), e */
 };
 NODISCARD int batch_add_entry(struct batch *b, struct partition *p, struct entry_id id,
                               const struct entry_fields *fields);

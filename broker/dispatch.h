@@ -30,6 +30,7 @@ struct world {
 struct work {
     struct origin origin;
     struct bytes gateway;
+    uint32_t waited_ms; /* at its gateway, before it went into the stream */
     struct up_envelope env;
     struct room *room;                 /* JOIN, LEAVE, FRAME: loaded, or marked is_missing */
     bool is_stale;                     /* too old: its sender was told that nothing was stored */

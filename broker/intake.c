@@ -113,7 +113,8 @@ static bool add_entry(struct intake *in, struct batch *b, const struct asked *a,
                       const struct redis_value *entry)
 {
     const struct redis_value *fields = redis_value_at(entry, 1);
-    struct entry_fields f = {field(fields, "n"), field(fields, "gw"), field(fields, "e")};
+    struct entry_fields f = {field(fields, "n"), field(fields, "gw"), field(fields, "w"),
+                             field(fields, "e")};
     struct entry_id id;
     int err;
 

@@ -204,7 +204,7 @@ int pipeline_handle(struct pipeline *pl, struct batch *b)
             entry = w->origin.entry;
             effects_begin(&b->fx, partition, entry);
         }
-        w->is_stale = redis_now > entry.ms + FRAME_STALE_MS;
+        w->is_stale = redis_now + w->waited_ms > entry.ms + FRAME_STALE_MS;
         count_work(pl, w);
         handle_work(pl, &world, w);
         if (b->fx.message_count > stored) {

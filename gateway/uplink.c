@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sends the batches of all partitions: XADD in:{p} * n <count> gw <incarnation> e <envelopes>.
+/* Sends the batches of all partitions: XADD in:{p} * n <count> gw <incarnation> w <waited ms> e
+ * <envelopes>.
  * One XADD per partition is under way; its answer sends the next. Decides by the outcome what goes
  * again (see uplink_queue.h). Who must be told that a frame never left is inflight's matter. */
 #include "gateway/uplink.h"
@@ -113,25 +114,22 @@ static void on_sent(void *arg, int err, const struct redis_value *v)
 static void send_part(struct part *part)
 {
     struct uplink *u = part->uplink;
-    uint32_t count, stale;
-    struct bytes envelopes;
-    char count_text[12];
-    bool has_batch = uplink_queue_begin(&part->queue, clock_mono_ms(), &count, &envelopes, &stale);
+    struct uplink_ready ready;
+    char count[12], waited[12];
+    bool has_batch = uplink_queue_begin(&part->queue, clock_mono_ms(), &ready);
 
-    count_dropped("stale", stale);
+    count_dropped("stale", ready.stale);
     if (!has_batch) {
         return;
     }
-    snprintf(count_text, sizeof(count_text), "%u", count);
-    const struct bytes argv[] = {BYTES_LIT("XADD"),
-                                 stream_key_bytes(&part->key),
-                                 BYTES_LIT("*"),
-                                 BYTES_LIT("n"),
-                                 bytes_str(count_text),
-                                 BYTES_LIT("gw"),
-                                 bytes_str(u->gateway),
-                                 BYTES_LIT("e"),
-                                 envelopes};
+    snprintf(count, sizeof(count), "%u", ready.count);
+    snprintf(waited, sizeof(waited), "%u", ready.waited_ms);
+    const struct bytes argv[] = {BYTES_LIT("XADD"),     stream_key_bytes(&part->key),
+                                 BYTES_LIT("*"),        BYTES_LIT("n"),
+                                 bytes_str(count),      BYTES_LIT("gw"),
+                                 bytes_str(u->gateway), BYTES_LIT("w"),
+                                 bytes_str(waited),     BYTES_LIT("e"),
+                                 ready.envelopes};
     if (redis_link_command(u->link, argv, sizeof(argv) / sizeof(argv[0]), on_sent, part) != 0) {
         uplink_queue_end(&part->queue, UPLINK_REFUSED);
         loop_timer_start(u->retry, RETRY_MS, 0);

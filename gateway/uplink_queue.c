@@ -173,15 +173,24 @@ static void pop_head(struct uplink_queue *q)
     batch_retire(q, b);
 }
 
-bool uplink_queue_begin(struct uplink_queue *q, uint64_t now_ms, uint32_t *out_count,
-                        struct bytes *out_envelopes, uint32_t *out_stale)
+static uint32_t longest_wait(const struct uplink_batch *b, uint64_t now_ms)
 {
-    *out_stale = 0;
+    for (uint32_t i = 0; i < b->count; i++) {
+        if (b->marks[i].policy != UPLINK_LASTING) {
+            return (uint32_t)(now_ms - b->marks[i].at_ms); /* below FRAME_STALE_MS: not stale */
+        }
+    }
+    return 0;
+}
+
+bool uplink_queue_begin(struct uplink_queue *q, uint64_t now_ms, struct uplink_ready *out)
+{
+    memset(out, 0, sizeof(*out));
     if (q->is_sending) {
         return false;
     }
     while (q->head) {
-        *out_stale += squeeze(q, q->head, now_ms);
+        out->stale += squeeze(q, q->head, now_ms);
         if (q->head->count > 0) {
             break;
         }
@@ -191,8 +200,9 @@ bool uplink_queue_begin(struct uplink_queue *q, uint64_t now_ms, uint32_t *out_c
         return false;
     }
     q->is_sending = true;
-    *out_count = q->head->count;
-    *out_envelopes = buf_bytes(&q->head->bytes);
+    out->count = q->head->count;
+    out->waited_ms = longest_wait(q->head, now_ms);
+    out->envelopes = buf_bytes(&q->head->bytes);
     return true;
 }
 

@@ -42,11 +42,14 @@ bool uplink_queue_is_empty(const struct uplink_queue *q);
 /* Errors: ERR_FULL over the total limits, ERR_NOMEM. */
 NODISCARD int uplink_queue_push(struct uplink_queue *q, enum uplink_policy policy,
                                 struct bytes envelope, uint64_t now_ms);
-/* Start sending the oldest batch: its number of envelopes and bytes, valid until
- * uplink_queue_end(). Stale ones are dropped before; *out_stale counts them. Returns false when
- * there is nothing or a batch is under way. */
-bool uplink_queue_begin(struct uplink_queue *q, uint64_t now_ms, uint32_t *out_count,
-                        struct bytes *out_envelopes, uint32_t *out_stale);
+struct uplink_ready {
+    uint32_t count, stale;  /* envelopes in it; dropped before it because they were stale */
+    uint32_t waited_ms;     /* the longest that one of them has waited, lasting ones apart */
+    struct bytes envelopes; /* valid until uplink_queue_end() */
+};
+/* Start sending the oldest batch. Stale envelopes are dropped before. Returns false when there is
+ * nothing or a batch is under way; out->stale is set all the same. */
+bool uplink_queue_begin(struct uplink_queue *q, uint64_t now_ms, struct uplink_ready *out);
 /* How it ended. Returns how many envelopes were given up because nobody knows. */
 uint32_t uplink_queue_end(struct uplink_queue *q, enum uplink_outcome outcome);
 /* Drop stale envelopes (older than FRAME_STALE_MS) while nothing can be sent. Returns how many. */

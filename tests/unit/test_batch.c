@@ -30,7 +30,7 @@ static void test_entry_becomes_work(void **state)
     struct batch *b = batch_new(NULL);
     struct buf raw;
     struct bytes e = two_envelopes(&raw);
-    struct entry_fields f = {BYTES_LIT("2"), BYTES_LIT("gw.1"), e};
+    struct entry_fields f = {BYTES_LIT("2"), BYTES_LIT("gw.1"), BYTES_LIT("250"), e};
     struct origin stored = {2, {50, 0}, 1};
     (void)state;
 
@@ -40,6 +40,7 @@ static void test_entry_becomes_work(void **state)
     assert_int_equal(b->work_count, 4);
     assert_int_equal(b->entry_count, 2);
     assert_int_equal(b->works[1].env.conn, 10);
+    assert_int_equal(b->works[1].waited_ms, 250);
     assert_int_equal(b->works[1].origin.index, 1);
     assert_true(bytes_eq_str(b->works[1].gateway, "gw.1"));
     assert_true(b->works[0].is_replay && !b->works[0].is_stored);
@@ -58,18 +59,20 @@ static void test_bad_entries_add_nothing(void **state)
     struct bytes e = two_envelopes(&raw);
     char long_name[GATEWAY_NAME_MAX + 1];
     const struct entry_fields rows[] = {
-        {BYTES_LIT("1"), BYTES_LIT("gw.1"), e},
-        {BYTES_LIT("3"), BYTES_LIT("gw.1"), e},
-        {BYTES_LIT("0"), BYTES_LIT("gw.1"), e},
-        {BYTES_LIT("1025"), BYTES_LIT("gw.1"), e},
-        {BYTES_LIT("-2"), BYTES_LIT("gw.1"), e},
-        {BYTES_LIT("2x"), BYTES_LIT("gw.1"), e},
-        {BYTES_LIT("9999999"), BYTES_LIT("gw.1"), e},
-        {BYTES_NONE, BYTES_LIT("gw.1"), e},
-        {BYTES_LIT("2"), BYTES_NONE, e},
-        {BYTES_LIT("2"), {long_name, sizeof(long_name)}, e},
-        {BYTES_LIT("2"), BYTES_LIT("gw.1"), BYTES_NONE},
-        {BYTES_LIT("2"), BYTES_LIT("gw.1"), {e.ptr, e.len - 1}},
+        {BYTES_LIT("1"), BYTES_LIT("gw.1"), BYTES_NONE, e},
+        {BYTES_LIT("3"), BYTES_LIT("gw.1"), BYTES_NONE, e},
+        {BYTES_LIT("0"), BYTES_LIT("gw.1"), BYTES_NONE, e},
+        {BYTES_LIT("1025"), BYTES_LIT("gw.1"), BYTES_NONE, e},
+        {BYTES_LIT("-2"), BYTES_LIT("gw.1"), BYTES_NONE, e},
+        {BYTES_LIT("2x"), BYTES_LIT("gw.1"), BYTES_NONE, e},
+        {BYTES_LIT("9999999"), BYTES_LIT("gw.1"), BYTES_NONE, e},
+        {BYTES_NONE, BYTES_LIT("gw.1"), BYTES_NONE, e},
+        {BYTES_LIT("2"), BYTES_NONE, BYTES_NONE, e},
+        {BYTES_LIT("2"), {long_name, sizeof(long_name)}, BYTES_NONE, e},
+        {BYTES_LIT("2"), BYTES_LIT("gw.1"), BYTES_LIT("1000000"), e},
+        {BYTES_LIT("2"), BYTES_LIT("gw.1"), BYTES_LIT("x"), e},
+        {BYTES_LIT("2"), BYTES_LIT("gw.1"), BYTES_NONE, BYTES_NONE},
+        {BYTES_LIT("2"), BYTES_LIT("gw.1"), BYTES_NONE, {e.ptr, e.len - 1}},
     };
     (void)state;
 

@@ -20,20 +20,37 @@ static void push(struct uplink_queue *q, enum uplink_policy policy, const char *
 static void assert_begins(struct uplink_queue *q, uint64_t now_ms, uint32_t count,
                           const char *bytes)
 {
-    struct bytes envelopes;
-    uint32_t n, stale;
+    struct uplink_ready ready;
 
-    assert_true(uplink_queue_begin(q, now_ms, &n, &envelopes, &stale));
-    assert_int_equal(n, count);
-    assert_true(bytes_eq_str(envelopes, bytes));
+    assert_true(uplink_queue_begin(q, now_ms, &ready));
+    assert_int_equal(ready.count, count);
+    assert_true(bytes_eq_str(ready.envelopes, bytes));
 }
 
 static void assert_nothing(struct uplink_queue *q, uint64_t now_ms)
 {
-    struct bytes envelopes;
-    uint32_t n, stale;
+    struct uplink_ready ready;
 
-    assert_false(uplink_queue_begin(q, now_ms, &n, &envelopes, &stale));
+    assert_false(uplink_queue_begin(q, now_ms, &ready));
+}
+
+/* What a batch says of its wait is that of its oldest envelope that can be stale. */
+static void test_batches_tell_how_long_they_waited(void **state)
+{
+    struct uplink_queue *q = *state;
+    struct uplink_ready ready;
+
+    push(q, UPLINK_LASTING, "l", 1);
+    push(q, UPLINK_ONCE, "a", 100);
+    push(q, UPLINK_ONCE, "b", 300);
+    assert_true(uplink_queue_begin(q, 400, &ready));
+    assert_int_equal(ready.count, 3);
+    assert_int_equal(ready.waited_ms, 300);
+    uplink_queue_end(q, UPLINK_STORED);
+    push(q, UPLINK_LASTING, "l", 1);
+    assert_true(uplink_queue_begin(q, 400, &ready));
+    assert_int_equal(ready.waited_ms, 0);
+    uplink_queue_end(q, UPLINK_STORED);
 }
 
 static int set_up(void **state)
@@ -125,14 +142,13 @@ static void test_batch_limits(void **state)
 {
     static char large[UPLINK_BATCH_BYTES + 10];
     struct uplink_queue *q = *state;
-    struct bytes envelopes;
-    uint32_t n, stale;
+    struct uplink_ready ready;
 
     for (uint32_t i = 0; i < UPLINK_BATCH_ENVELOPES + 1; i++) {
         push(q, UPLINK_ONCE, "x", 1);
     }
-    assert_true(uplink_queue_begin(q, 1, &n, &envelopes, &stale));
-    assert_int_equal(n, UPLINK_BATCH_ENVELOPES);
+    assert_true(uplink_queue_begin(q, 1, &ready));
+    assert_int_equal(ready.count, UPLINK_BATCH_ENVELOPES);
     uplink_queue_end(q, UPLINK_STORED);
     assert_begins(q, 1, 1, "x");
     uplink_queue_end(q, UPLINK_STORED);
@@ -142,14 +158,14 @@ static void test_batch_limits(void **state)
                      0);
     push(q, UPLINK_ONCE, "y", 1); /* one byte too much */
     assert_int_equal(uplink_queue_push(q, UPLINK_ONCE, bytes_of(large, sizeof(large)), 1), 0);
-    assert_true(uplink_queue_begin(q, 1, &n, &envelopes, &stale));
-    assert_int_equal(n, 2);
-    assert_int_equal(envelopes.len, UPLINK_BATCH_BYTES);
+    assert_true(uplink_queue_begin(q, 1, &ready));
+    assert_int_equal(ready.count, 2);
+    assert_int_equal(ready.envelopes.len, UPLINK_BATCH_BYTES);
     uplink_queue_end(q, UPLINK_STORED);
     assert_begins(q, 1, 1, "y");
     uplink_queue_end(q, UPLINK_STORED);
-    assert_true(uplink_queue_begin(q, 1, &n, &envelopes, &stale)); /* a large one goes alone */
-    assert_int_equal(envelopes.len, sizeof(large));
+    assert_true(uplink_queue_begin(q, 1, &ready)); /* a large one goes alone */
+    assert_int_equal(ready.envelopes.len, sizeof(large));
     uplink_queue_end(q, UPLINK_STORED);
 }
 
@@ -189,6 +205,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_envelopes_gather_while_one_batch_is_under_way),
         TEST(test_outcomes),
+        TEST(test_batches_tell_how_long_they_waited),
         TEST(test_stale_ones_never_leave),
         TEST(test_a_batch_under_way_is_not_touched),
         TEST(test_batch_limits),
