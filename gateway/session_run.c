@@ -119,6 +119,9 @@ static bool attach(struct session *s, const struct down_joined *joined)
     if (!t) {
         return false;
     }
+    if (joined->seq < topic_seq(t)) {
+        return false; /* a broker that slept: what came since would be missing */
+    }
     if (joined->seq > topic_seq(t)) {
         topic_close_for_resume(g, t, "hole"); /* nobody is there when it is new */
         topic_set_seq(t, joined->seq);
@@ -178,6 +181,7 @@ static bool advance(struct session *s, unsigned actions, const struct session_in
         return false;
     }
     if (actions & DO_READ) {
+        metric_add(gateway_metrics.connections_total, 1); /* accepted: open from here on */
         ws_conn_pause(s->conn, false);
     }
     return true;

@@ -232,6 +232,23 @@ static void test_a_hole_closes_the_topic_for_resume_and_no_other(void **state)
     assert_int_equal(fake_ws_count(old, "{\"n\":7}"), 1);
 }
 
+/* A broker that slept answers from an old memory; its successor has shown 5 and 6 since. */
+static void test_a_join_answered_from_the_past_is_not_entered(void **state)
+{
+    struct ws_conn *there = bench_open(1, "chat:7", 4, ""), *late;
+    uint64_t conn;
+
+    (void)state;
+    bench_topic_frame("chat:7", 5, "{\"n\":5}");
+    bench_topic_frame("chat:7", 6, "{\"n\":6}");
+    conn = bench_open_started("", &late);
+    bench_grant(conn, 2, "chat:7");
+    bench_join(conn, "chat:7", 4, "{\"type\":\"connection_established\"}");
+    assert_int_equal(fake_ws_count(late, "connection_established"), 0);
+    assert_int_equal(late->code, CLOSE_TRY_LATER);
+    assert_false(there->is_closed);
+}
+
 static void test_bad_entries_are_buried_and_reading_goes_on(void **state)
 {
     static const char wrong_version[] = "\x95\x63\x00\x00\x00\x90";
@@ -327,6 +344,7 @@ int main(void)
         TEST(test_repeats_are_dropped),
         TEST(test_ephemeral_repeats_are_dropped_by_origin),
         TEST(test_a_hole_closes_the_topic_for_resume_and_no_other),
+        TEST(test_a_join_answered_from_the_past_is_not_entered),
         TEST(test_bad_entries_are_buried_and_reading_goes_on),
         TEST(test_reading_goes_on_where_it_was_and_trims),
         TEST(test_a_new_server_gets_all_registrations_and_gaps_are_found),
