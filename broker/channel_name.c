@@ -35,8 +35,8 @@ int channel_number_parse(struct bytes room, int64_t *out_id)
 {
     int64_t id = 0;
 
-    if (room.len == 0) {
-        return ERR_SYNTAX;
+    if (room.len == 0 || (room.len > 1 && room.ptr[0] == '0')) {
+        return ERR_SYNTAX; /* ids are written in one way only */
     }
     for (size_t i = 0; i < room.len; i++) {
         if (!is_digit(room.ptr[i])) {

@@ -61,6 +61,19 @@ static bool has_token_shape(struct bytes token)
     return dots == 2 && token.ptr[token.len - 1] != '.';
 }
 
+/* The algorithm's name exactly (the library folds its case), and no extension that the token says
+ * must be understood (RFC 7515 section 4.1.11). */
+static bool header_is_plain(jwt_t *jwt, const struct token_keys *keys)
+{
+    const char *alg = jwt_get_header(jwt, "alg");
+    char *critical = jwt_get_headers_json(jwt, "crit");
+    bool is_plain = alg != NULL && critical == NULL &&
+                    strcmp(alg, keys->algorithm == TOKEN_HS256 ? "HS256" : "RS256") == 0;
+
+    free(critical); /* libjwt's: from malloc */
+    return is_plain;
+}
+
 /* Check the signature, then give the claims as JSON, which the caller frees by json_decref. */
 static int verified_claims(const struct token_keys *keys, struct bytes token, json_t **out_claims)
 {
@@ -77,7 +90,7 @@ static int verified_claims(const struct token_keys *keys, struct bytes token, js
         return failed == ENOMEM ? ERR_NOMEM : ERR_DENIED;
     }
     int err = ERR_DENIED;
-    if (jwt_get_alg(jwt) != library_algorithms[keys->algorithm]) {
+    if (jwt_get_alg(jwt) != library_algorithms[keys->algorithm] || !header_is_plain(jwt, keys)) {
         goto out;
     }
     err = ERR_NOMEM;
@@ -183,6 +196,14 @@ static int read_claims(const json_t *json, enum token_type want, uint64_t wall_m
     }
     if (claims.expires_at_s * 1000 <= wall_ms) {
         return ERR_TIMEOUT;
+    }
+    uint64_t not_before_s = 0;
+    err = read_time(json, "nbf", &not_before_s);
+    if (err != 0 && err != ERR_MISSING) {
+        return err;
+    }
+    if (not_before_s * 1000 > wall_ms) {
+        return ERR_RANGE;
     }
     err = read_time(json, "iat", &claims.issued_at_s);
     if (err != 0 && err != ERR_MISSING) { /* SimpleJWT always writes it and never asks for it */

@@ -19,7 +19,7 @@ static const struct ws_refusal BAD_ORIGIN = {403, NULL, "PERMISSION_DENIED",
                                              "This origin may not connect."};
 static const struct ws_refusal NO_ORIGIN = {403, NULL, "PERMISSION_DENIED",
                                             "A cookie is accepted together with an origin only."};
-static const struct ws_refusal NO_PATH = {404, NULL, "NOT_FOUND", "There is nothing here."};
+static const struct ws_refusal NO_PATH = {404, NULL, "not_found", "There is nothing here."};
 static const struct ws_refusal LONG_HEADER = {431, NULL, "INVALID_MESSAGE",
                                               "A header of the request is too long."};
 

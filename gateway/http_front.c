@@ -12,8 +12,8 @@ struct answer {
 };
 
 static const struct answer BAD_HOST = {400, "INVALID_MESSAGE", "This host is not served here.", ""};
-static const struct answer NOT_FOUND = {404, "NOT_FOUND", "There is nothing here.", ""};
-static const struct answer BAD_METHOD = {405, "METHOD_NOT_ALLOWED", "Only GET is served here.",
+static const struct answer NOT_FOUND = {404, "not_found", "There is nothing here.", ""};
+static const struct answer BAD_METHOD = {405, "method_not_allowed", "Only GET is served here.",
                                          "Allow: GET, HEAD\r\n"};
 static const struct answer TOO_LONG = {414, "INVALID_MESSAGE", "The address is too long.", ""};
 static const struct answer LONG_HEADER = {431, "INVALID_MESSAGE",

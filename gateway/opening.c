@@ -66,7 +66,6 @@ void *opening_on_open(void *arg, struct ws_conn *conn, const struct ws_request *
     }
     s->endpoint = (uint8_t)handshake.endpoint;
     s->wants_resume = handshake.has_since;
-    metric_add(gateway_metrics.connections_total, 1);
     session_handle(s, handshake.endpoint == ENDPOINT_ECHO ? SESSION_ON_LOCAL : SESSION_ON_ACCEPTED,
                    &in);
     return s;

@@ -8,6 +8,9 @@
 #include "proto/client_msg.h"
 
 #include <jansson.h>
+#include <string.h>
+
+#include "common/mem.h"
 
 #define NUL_ESCAPE "\\u0000"
 
@@ -34,8 +37,68 @@ int json_check_depth(struct bytes json)
     return 0;
 }
 
-/* Text -> tree. Gives a tree with ERR_RANGE, too, when a number is too large for the reader: then
- * integers are there as reals, which is enough to find type and client_id. */
+/* The four hex digits behind "\\u", or 0 when there are none. */
+static unsigned escape_at(const char *p, const char *end)
+{
+    unsigned n = 0;
+
+    if (end - p < 6 || p[0] != '\\' || p[1] != 'u') {
+        return 0;
+    }
+    for (int i = 2; i < 6; i++) {
+        unsigned c = (unsigned char)p[i] | 0x20u;
+        unsigned digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : 16;
+        if (digit == 16) {
+            return 0;
+        }
+        n = n << 4 | digit;
+    }
+    return n;
+}
+
+/* Put U+FFFD for every lone surrogate, in place. Returns whether there was one. */
+static bool mend_surrogates(char *text, size_t len)
+{
+    const char *end = text + len;
+    bool is_mended = false;
+
+    for (char *p = text; p < end; p++) {
+        unsigned first = escape_at(p, end), second;
+        if (*p != '\\') {
+            continue;
+        }
+        if (first < 0xd800 || first > 0xdfff) {
+            p++; /* whatever is escaped */
+            continue;
+        }
+        second = escape_at(p + 6, end);
+        if (first < 0xdc00 && second >= 0xdc00 && second <= 0xdfff) {
+            p += 11;
+            continue;
+        }
+        memcpy(p + 2, "fffd", 4);
+        p += 5;
+        is_mended = true;
+    }
+    return is_mended;
+}
+
+/* A frame that only a lone surrogate spoils: its tree, to find type and client_id. */
+static json_t *load_mended(struct bytes json)
+{
+    char *copy = mem_dup_str(json);
+    json_t *root = NULL;
+
+    if (copy && mend_surrogates(copy, json.len)) {
+        root = json_loadb(copy, json.len, JSON_ALLOW_NUL, NULL);
+    }
+    mem_free(copy);
+    return root;
+}
+
+/* Text -> tree. Gives a tree with an error, too, where that is enough to find type and client_id:
+ * when a number is too large for the reader (ERR_RANGE; integers are then there as reals), and
+ * when a lone surrogate is all that is wrong (ERR_SYNTAX). */
 static int load(struct bytes json, json_t **out_root)
 {
     json_error_t why;
@@ -49,6 +112,8 @@ static int load(struct bytes json, json_t **out_root)
         root = json_loadb(json.ptr, json.len, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &why);
     } else if (json_error_code(&why) == json_error_out_of_memory) {
         err = ERR_NOMEM;
+    } else {
+        root = load_mended(json);
     }
     *out_root = root;
     return err;
@@ -119,7 +184,9 @@ static int read_kind(const json_t *frame, enum client_kind *out_kind)
     } else if (!json_is_string(type)) {
         return ERR_TYPE;
     } else {
-        *out_kind = kind_find(string_of(type));
+        /* A heartbeat is an action; as a type it is unknown like any other. */
+        enum client_kind kind = kind_find(string_of(type));
+        *out_kind = kind == KIND_HEARTBEAT ? KIND_INVALID : kind;
     }
     return *out_kind == KIND_INVALID ? ERR_NOT_FOUND : 0;
 }

@@ -12,7 +12,7 @@
 #define AVATAR_MAX_BYTES 512u           /* a path, not an image */
 #define CLIENT_ID_MAX_CHARS 64u         /* PROTOCOL.md §3 */
 #define CLIENT_ID_MAX_BYTES 256u        /* 64 characters of at most 4 bytes */
-#define CREDENTIAL_MAX_BYTES 4096u      /* a token or a cookie header's session id */
+#define CREDENTIAL_MAX_BYTES 8192u      /* a token or a cookie header's session id */
 #define HEADER_VALUE_MAX_BYTES 8192u    /* one HTTP header that travels to the broker */
 #define ADDRESS_MAX_BYTES 64u           /* text of an IPv6 address with its zone */
 #define GATEWAY_NAME_MAX 128u           /* "<name>.<16 hex digits>" */

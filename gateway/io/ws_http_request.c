@@ -127,7 +127,9 @@ static void on_head(struct http_conn *h)
         return;
     }
     hosts = http_head_count(&head, "host");
-    if (hosts > 1 || (hosts == 0 && head.is_http_1_1)) {
+    /* Of two values one would be checked and the other believed. */
+    if (hosts > 1 || (hosts == 0 && head.is_http_1_1) || http_head_count(&head, "origin") > 1 ||
+        http_head_count(&head, "authorization") > 1) {
         ws_http_refuse_status(h, 400);
     } else if (ws_handshake_is_wanted(&head)) {
         ws_upgrade(h, &head);

@@ -112,7 +112,7 @@ def assembled(header, payload, key=SECRET, signature=None):
 
 
 def token_of_length(length):
-    for size in range(2600, 3200):
+    for size in range(5600, 6400):
         for name in ("x", "xy", "xyz"):
             token = signed(**{name: "a" * size})
             if len(token) == length:
@@ -161,6 +161,11 @@ def make_tokens():
     case("expired", signed(exp=NOW - 1), "timeout")
     case("expires now", signed(exp=NOW), "timeout")
     case("expires in a second", signed(exp=NOW + 1))
+    case("alg in lower case", assembled('{"typ":"JWT","alg":"hs256"}', payload), "denied")
+    case("an extension that must be understood",
+         assembled('{"typ":"JWT","alg":"HS256","crit":["x"],"x":1}', payload), "denied")
+    case("not valid yet", signed(nbf=NOW + 1), "out_of_range")
+    case("valid from now on", signed(nbf=NOW))
     case("issued in the future", signed(iat=NOW + 1), "out_of_range")
     case("no iat", signed(iat=None))
     for name in ("exp", "jti", "token_type", "user_id"):
@@ -193,8 +198,8 @@ def make_tokens():
     case("empty", "", "syntax")
     case("only dots", "..", "syntax")
     case("two dots in a row", good.replace(".", "..", 1), "syntax")
-    case("4096 bytes", token_of_length(4096))
-    case("4097 bytes", token_of_length(4096) + "A", "over_limit")
+    case("8192 bytes", token_of_length(8192))
+    case("8193 bytes", token_of_length(8192) + "A", "over_limit")
     return dict(
         wall_ms=NOW * 1000,
         secret=SECRET,

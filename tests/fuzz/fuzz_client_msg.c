@@ -53,7 +53,8 @@ static void write_json(const struct client_msg *msg, struct buf *out)
 
     json_out_init(&j, out);
     json_begin_object(&j);
-    json_kstr(&j, "type", bytes_str(kind_info(msg->kind)->type));
+    json_kstr(&j, msg->kind == KIND_HEARTBEAT ? "action" : "type",
+              bytes_str(kind_info(msg->kind)->type));
     if (msg->kind == KIND_CHAT_MESSAGE) {
         json_kstr(&j, "message", msg->text);
     }

@@ -68,7 +68,8 @@ static void numbers(void **state)
         int64_t id;
     } cases[] = {
         {TEXT("1"), 0, 1},
-        {TEXT("007"), 0, 7},
+        {TEXT("7"), 0, 7},
+        {TEXT("07"), ERR_SYNTAX, -1},
         {TEXT("9007199254740991"), 0, 9007199254740991},
         {TEXT("9007199254740992"), ERR_RANGE, -1},
         {TEXT("18446744073709551617"), ERR_RANGE, -1},

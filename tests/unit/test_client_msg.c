@@ -124,13 +124,17 @@ static const struct {
     {"{\"type\":\"ping\\u0000\"}", ERR_SYNTAX, KIND_INVALID, NULL},
     {"{" CHAT ",\"message\":\"a\\\\u0000b\"}", 0, KIND_CHAT_MESSAGE, NULL}, /* a backslash */
     {"{" CHAT ",\"message\":\"a\\u0001b\"}", 0, KIND_CHAT_MESSAGE, NULL},
-    /* surrogates */
+    /* surrogates; the error still knows the client_id */
     {"{" CHAT ",\"message\":\"\\ud83d\\ude00\"}", 0, KIND_CHAT_MESSAGE, NULL},
-    {"{" CHAT ",\"message\":\"\\ud83d\"}", ERR_SYNTAX, KIND_INVALID, NULL},
-    {"{" CHAT ",\"message\":\"\\ude00\"}", ERR_SYNTAX, KIND_INVALID, NULL},
-    {"{" CHAT ",\"message\":\"\\ude00\\ud83d\"}", ERR_SYNTAX, KIND_INVALID, NULL},
-    {"{" CHAT ",\"message\":\"\\ud83dx\"}", ERR_SYNTAX, KIND_INVALID, NULL},
-    {"{" CHAT ",\"message\":\"\\ud83d\\u0041\"}", ERR_SYNTAX, KIND_INVALID, NULL},
+    {"{" CHAT ",\"message\":\"\\ud83d\"}", ERR_SYNTAX, KIND_CHAT_MESSAGE, NULL},
+    {"{" CHAT ",\"message\":\"\\ude00\"}", ERR_SYNTAX, KIND_CHAT_MESSAGE, NULL},
+    {"{" CHAT ",\"message\":\"\\ude00\\ud83d\",\"client_id\":\"c\"}", ERR_SYNTAX, KIND_CHAT_MESSAGE,
+     "c"},
+    {"{" CHAT ",\"message\":\"\\ud83dx\"}", ERR_SYNTAX, KIND_CHAT_MESSAGE, NULL},
+    {"{" CHAT ",\"message\":\"\\ud83d\\u0041\"}", ERR_SYNTAX, KIND_CHAT_MESSAGE, NULL},
+    {"{" CHAT ",\"message\":\"\\ud83d\"", ERR_SYNTAX, KIND_INVALID, NULL},
+    {"{" CHAT ",\"message\":\"\\\\ud83d\"}", 0, KIND_CHAT_MESSAGE, NULL}, /* a backslash */
+    {"{\"type\":\"heartbeat\"}", ERR_NOT_FOUND, KIND_INVALID, NULL},
     /* client_id */
     {"{" CHAT "," TEXT ",\"client_id\":\"c\"}", 0, KIND_CHAT_MESSAGE, "c"},
     {"{" CHAT "," TEXT ",\"client_id\":null}", 0, KIND_CHAT_MESSAGE, NULL},
