@@ -6,24 +6,24 @@
 #include "common/conf.h"
 
 struct broker_conf {
-    char *name;                     /* BROKER_NAME; default: host name */
+    char *name; /* BROKER_NAME; default: host name */
     char *redis_url, *redis_prefix;
     char *database_url;
     uint32_t partitions;
-    uint32_t lease_ms;              /* BROKER_LEASE_MS */
+    uint32_t lease_ms; /* BROKER_LEASE_MS */
     char *metrics_address;
     uint32_t metrics_port;
-    uint32_t log_level;             /* enum log_level */
+    uint32_t log_level; /* enum log_level */
 
-    char *secret_key;               /* SECRET_KEY */
-    uint32_t jwt_algorithm;         /* JWT_ALGORITHM: 0 HS256, 1 RS256 */
+    char *secret_key;       /* SECRET_KEY */
+    uint32_t jwt_algorithm; /* JWT_ALGORITHM: 0 HS256, 1 RS256 */
     char *jwt_private_key_file, *jwt_public_key_file;
-    uint32_t access_token_s, refresh_token_s;   /* ACCESS_TOKEN_LIFETIME, REFRESH_TOKEN_LIFETIME */
+    uint32_t access_token_s, refresh_token_s; /* ACCESS_TOKEN_LIFETIME, REFRESH_TOKEN_LIFETIME */
     uint32_t login_failures_per_minute;
 
-    uint32_t sanitize_mode;         /* enum sanitize_mode */
+    uint32_t sanitize_mode; /* enum sanitize_mode */
     uint32_t message_max_chars;
-    uint32_t connections_per_user;  /* 0 = no limit */
+    uint32_t connections_per_user; /* 0 = no limit */
     uint32_t room_presence_limit;
     bool channel_auto_create;
 };

@@ -20,14 +20,14 @@ enum http_route {
 #define ROUTE_ENUM(name, path, method, label) ROUTE_##name,
     ROUTE_LIST(ROUTE_ENUM)
 #undef ROUTE_ENUM
-    ROUTE_COUNT
+        ROUTE_COUNT
 };
 
 /* The route of a path, whatever the method; paths are exact. ROUTE_NONE: 404. */
 enum http_route http_route_find(struct bytes path);
 /* The one method of a route, for Allow; "" for ROUTE_NONE. */
 const char *http_route_method(enum http_route route);
-const char *http_route_label(enum http_route route);    /* "none" for ROUTE_NONE */
+const char *http_route_label(enum http_route route); /* "none" for ROUTE_NONE */
 /* "application/json", with or without parameters, in any case of letters. */
 bool http_type_is_json(struct bytes content_type);
 
@@ -50,9 +50,9 @@ enum http_problem {
 /* A required text of the body. The caller sets name and is_trimmed and zeroes the rest. */
 struct http_field {
     const char *name;
-    bool is_trimmed;            /* white space around it does not count */
+    bool is_trimmed; /* white space around it does not count */
     enum http_problem problem;
-    char *value;                /* NUL-terminated, owned; NULL with a problem */
+    char *value; /* NUL-terminated, owned; NULL with a problem */
     size_t len;
 };
 
@@ -76,9 +76,9 @@ void http_fields_done(struct http_field *fields, size_t count);
 
 struct http_answer {
     uint32_t status;
-    const char *allow;          /* 405: the method; else NULL */
-    uint32_t retry_after_s;     /* 0 = no such header */
-    struct bytes body;          /* JSON */
+    const char *allow;      /* 405: the method; else NULL */
+    uint32_t retry_after_s; /* 0 = no such header */
+    struct bytes body;      /* JSON */
 };
 
 /* The further header lines of an answer, each with its CR LF: Cache-Control always, Allow,

@@ -11,8 +11,8 @@
 
 struct login_throttle {
     struct redis_link *link;
-    const char *prefix;         /* outlives the link */
-    uint32_t limit;             /* failures in a window; 0 = no limit */
+    const char *prefix; /* outlives the link */
+    uint32_t limit;     /* failures in a window; 0 = no limit */
 };
 
 /* Whom a failure counts against; a hash, so that Redis holds no names that people mistyped. */

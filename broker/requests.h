@@ -11,7 +11,7 @@
 #include "common/io/redis_link.h"
 #include "proto/envelope.h"
 
-#define REQUESTS_MAX 8192u      /* under way in one broker; more is SERVICE_UNAVAILABLE / 503 */
+#define REQUESTS_MAX 8192u /* under way in one broker; more is SERVICE_UNAVAILABLE / 503 */
 
 /* All borrowed. Free the requests first: a completion that comes later, while the others are
  * freed, finds nothing. */
@@ -22,10 +22,10 @@ struct requests_deps {
     struct worker *worker;
     struct egress *egress;
     const struct broker_conf *conf;
-    const struct token_keys *keys;      /* io/token_key_files.h */
+    const struct token_keys *keys; /* io/token_key_files.h */
 };
 struct requests;
-struct requests *requests_new(const struct requests_deps *deps);    /* NULL without memory or keys */
+struct requests *requests_new(const struct requests_deps *deps); /* NULL without memory or keys */
 /* What is under way ends without an answer. NULL is fine. */
 void requests_free(struct requests *r);
 /* Start an UP_OPEN or UP_HTTP of `gateway`; everything needed is copied. Never fails: what cannot

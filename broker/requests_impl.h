@@ -32,22 +32,22 @@ struct open_work {
 };
 
 struct login_work {
-    struct password_job *job;       /* owned until a worker has it; then NULL */
+    struct password_job *job; /* owned until a worker has it; then NULL */
     struct login_subject subject;
-    int64_t user_id;                /* 0: there is no such user */
+    int64_t user_id; /* 0: there is no such user */
     bool is_active;
 };
 
 struct request {
     struct requests *owner;
-    uint64_t id;                    /* generation and place; 0 = not in use */
-    struct request *next;           /* in its bucket, or in the list of the free */
+    uint64_t id;          /* generation and place; 0 = not in use */
+    struct request *next; /* in its bucket, or in the list of the free */
     enum up_kind kind;
     uint64_t conn;
     size_t gateway_len;
     char gateway[GATEWAY_NAME_MAX];
 
-    request_user_fn *on_user;       /* request_user.c */
+    request_user_fn *on_user; /* request_user.c */
     bool has_session;
     struct django_session session;
     union {
@@ -58,7 +58,7 @@ struct request {
 
 struct step {
     struct step *next, *prev;
-    struct requests *owner;         /* NULL: requests_free was faster */
+    struct requests *owner; /* NULL: requests_free was faster */
     uint64_t request_id;
 };
 
@@ -72,16 +72,16 @@ struct requests {
     struct user_registry registry;
     struct login_throttle throttle;
     struct step *steps;
-    uint32_t nobody_iterations;     /* what the check of an unknown user's password costs */
+    uint32_t nobody_iterations; /* what the check of an unknown user's password costs */
     struct requests_metrics metrics;
 
     struct request *buckets[REQUESTS_MAX];
     struct request *free;
     uint64_t generation;
-    uint32_t used;                  /* places that were ever in use */
+    uint32_t used; /* places that were ever in use */
     uint32_t running;
     struct request table[REQUESTS_MAX];
-    struct request spare;           /* not of the table: for saying that it is full */
+    struct request spare; /* not of the table: for saying that it is full */
 };
 
 /* ---- requests.c ---- */
@@ -103,8 +103,7 @@ static inline struct bytes request_gateway(const struct request *req)
 /* ---- request_user.c ---- */
 
 /* Both may call back before they return; `req` may have ended by then. */
-void request_authenticate(struct request *req, const struct credentials *cred,
-                          request_user_fn *fn);
+void request_authenticate(struct request *req, const struct credentials *cred, request_user_fn *fn);
 void request_find_user(struct request *req, int64_t user_id, request_user_fn *fn);
 /* Tells once what of the store failed. Gives ERR_UNAVAILABLE. */
 int request_store_error(int err, const char *query);
@@ -114,7 +113,7 @@ void request_open_start(struct request *req, const struct up_open *open);
 void request_open_refuse(struct request *req, enum client_code code);
 
 /* ---- request_http.c ---- */
-#define HTTP_RETRY_AFTER_S 5u       /* of a 503: what is waiting for a worker has been done by then */
+#define HTTP_RETRY_AFTER_S 5u /* of a 503: what is waiting for a worker has been done by then */
 
 void request_http_start(struct request *req, const struct up_http *http);
 /* Each of these answers and ends the request. */
@@ -124,8 +123,8 @@ void request_http_unavailable(struct request *req);
 void request_http_throttled(struct request *req, uint32_t retry_after_s);
 /* Read the fields of the body. Gives whether all are there; if not, the request has been answered
  * and the fields own nothing. */
-bool request_http_fields(struct request *req, const struct up_http *http,
-                         struct http_field *fields, size_t field_count);
+bool request_http_fields(struct request *req, const struct up_http *http, struct http_field *fields,
+                         size_t field_count);
 
 /* ---- request_token.c ---- */
 void request_token_refresh(struct request *req, const struct up_http *http);

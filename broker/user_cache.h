@@ -6,13 +6,13 @@
 #include "broker/django_password.h"
 #include "broker/store.h"
 
-#define USER_CACHE_USERS 4096u          /* at most 2 KiB each */
-#define USER_CACHE_TTL_MS 2000u         /* a deactivated user is noticed within 5 s */
+#define USER_CACHE_USERS 4096u  /* at most 2 KiB each */
+#define USER_CACHE_TTL_MS 2000u /* a deactivated user is noticed within 5 s */
 
 struct user_cache;
 /* `max_users` is rounded up to a power of two, at least 4. NULL without memory. */
 struct user_cache *user_cache_new(size_t max_users, uint32_t ttl_ms);
-void user_cache_free(struct user_cache *c);     /* NULL is fine */
+void user_cache_free(struct user_cache *c); /* NULL is fine */
 
 /* Keep a copy of the row; an older one of this user, or the oldest of a full set, goes.
  * Errors: ERR_LIMIT (a text is over its bound), ERR_NOMEM; then no row of this user is kept. */

@@ -12,16 +12,16 @@ struct buf {
 };
 
 void buf_init(struct buf *b, size_t max_bytes);
-void buf_done(struct buf *b);                       /* frees; the buffer may be used again */
-void buf_reset(struct buf *b);                      /* length 0, keeps the memory */
+void buf_done(struct buf *b);  /* frees; the buffer may be used again */
+void buf_reset(struct buf *b); /* length 0, keeps the memory */
 NODISCARD int buf_append(struct buf *b, struct bytes bytes);
 NODISCARD int buf_append_char(struct buf *b, char c);
-NODISCARD int buf_append_i64(struct buf *b, int64_t n);   /* decimal */
+NODISCARD int buf_append_i64(struct buf *b, int64_t n); /* decimal */
 NODISCARD int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Make room for `n` more bytes and give their address; buf_commit(b, used) then adds them. */
 NODISCARD int buf_reserve(struct buf *b, size_t n, char **out_room);
 void buf_commit(struct buf *b, size_t used);
-void buf_consume(struct buf *b, size_t n);          /* drop `n` bytes from the front */
+void buf_consume(struct buf *b, size_t n); /* drop `n` bytes from the front */
 /* Give memory back when the capacity is over `keep_bytes` (call on an emptied buffer). */
 void buf_shrink(struct buf *b, size_t keep_bytes);
 

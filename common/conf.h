@@ -11,25 +11,25 @@
 #include "common/err.h"
 
 enum conf_type {
-    CONF_STR,       /* char * (owned by the settings struct) */
-    CONF_U32,       /* uint32_t, decimal, within [min, max] */
-    CONF_BOOL,      /* bool: 1/0, true/false, yes/no, on/off */
-    CONF_LIST,      /* char *: comma-separated, blanks around items removed */
-    CONF_ENUM,      /* uint32_t: index into `choices`, "a|b|c" */
+    CONF_STR,  /* char * (owned by the settings struct) */
+    CONF_U32,  /* uint32_t, decimal, within [min, max] */
+    CONF_BOOL, /* bool: 1/0, true/false, yes/no, on/off */
+    CONF_LIST, /* char *: comma-separated, blanks around items removed */
+    CONF_ENUM, /* uint32_t: index into `choices`, "a|b|c" */
 };
 
 struct conf_row {
-    const char *name;       /* flag without "--", lower-case with dashes: "redis-url" */
-    const char *env;        /* environment name: "REDIS_URL" */
+    const char *name; /* flag without "--", lower-case with dashes: "redis-url" */
+    const char *env;  /* environment name: "REDIS_URL" */
     enum conf_type type;
-    size_t offset;          /* of the member in the settings struct */
-    const char *unit;       /* "ms", "bytes", "" */
-    const char *def;        /* default, as text */
-    uint32_t min, max;      /* CONF_U32 */
-    const char *choices;    /* CONF_ENUM: "a|b|c" */
-    bool is_secret;         /* shown as <redacted>; in a URL only the password is */
+    size_t offset;       /* of the member in the settings struct */
+    const char *unit;    /* "ms", "bytes", "" */
+    const char *def;     /* default, as text */
+    uint32_t min, max;   /* CONF_U32 */
+    const char *choices; /* CONF_ENUM: "a|b|c" */
+    bool is_secret;      /* shown as <redacted>; in a URL only the password is */
     bool is_reloadable;
-    const char *help;       /* one sentence */
+    const char *help; /* one sentence */
 };
 
 typedef const char *conf_lookup_fn(void *arg, const char *env_name);

@@ -17,6 +17,6 @@ struct health {
 
 /* Names must be static. Setting an unknown name adds it (up to HEALTH_PARTS_MAX). */
 void health_set(struct health *h, const char *name, bool is_up);
-bool health_is_ready(const struct health *h);       /* all parts up, not draining */
+bool health_is_ready(const struct health *h); /* all parts up, not draining */
 /* {"status":"ready"|"not_ready"|"draining","parts":{"redis":"up",…}} */
 NODISCARD int health_json(const struct health *h, struct buf *out);

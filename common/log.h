@@ -44,7 +44,8 @@ void log_event(enum log_level level, const char *event, const struct log_field *
 void log_set_level(enum log_level level);
 /* debug, info, warn, error; else ERR_SYNTAX. */
 NODISCARD int log_level_parse(struct bytes name, enum log_level *out_level);
-/* Where "ts" comes from: UTC milliseconds since 1970 (main passes clock_wall_ms). NULL = no "ts". */
+/* Where "ts" comes from: UTC milliseconds since 1970 (main passes clock_wall_ms). NULL = no "ts".
+ */
 typedef uint64_t log_clock_fn(void);
 void log_set_clock(log_clock_fn *now_wall_ms);
 /* Added to every line: "gateway-1", "broker-2". Copied. */

@@ -7,7 +7,7 @@
 
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
-#define METRIC_LABEL_MAX 48u        /* distinct label values of one metric; more become "other" */
+#define METRIC_LABEL_MAX 48u /* distinct label values of one metric; more become "other" */
 #define METRIC_BUCKETS_MAX 24u
 
 struct metric;
@@ -25,7 +25,7 @@ void metric_add_label(struct metric *m, const char *label_value, double n);
 void metric_set(struct metric *m, double value);
 void metric_set_label(struct metric *m, const char *label_value, double value);
 void metric_observe(struct metric *m, double seconds);
-double metric_value(const struct metric *m, const char *label_value);  /* tests; NULL = no label */
+double metric_value(const struct metric *m, const char *label_value); /* tests; NULL = no label */
 
-NODISCARD int metrics_render(struct buf *out);  /* Prometheus text of all metrics, by name */
-void metrics_reset(void);                       /* tests: forget all values */
+NODISCARD int metrics_render(struct buf *out); /* Prometheus text of all metrics, by name */
+void metrics_reset(void);                      /* tests: forget all values */

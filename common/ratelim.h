@@ -7,10 +7,10 @@
 #include <stdint.h>
 #include "common/err.h"
 
-#define RATELIM_MAX_LIMIT 1000000u  /* 4 MB of times for one connection at the very most */
+#define RATELIM_MAX_LIMIT 1000000u /* 4 MB of times for one connection at the very most */
 
 struct ratelim {
-    uint32_t *times;    /* ring of accepted times, ms modulo 2^32 */
+    uint32_t *times; /* ring of accepted times, ms modulo 2^32 */
     uint32_t cap, head, count;
     uint32_t limit, window_ms;
     uint32_t last_high; /* upper half of the newest time: years of silence are not mistaken */

@@ -10,10 +10,10 @@ struct rcbuf {
     char data[];
 };
 
-struct rcbuf *rcbuf_new(struct bytes payload);      /* gives one ref; NULL without memory */
-struct rcbuf *rcbuf_new_room(size_t len);           /* gives one ref; fill data before sharing */
-struct rcbuf *rcbuf_ref(struct rcbuf *b);           /* shares: +1 */
-void rcbuf_unref(struct rcbuf *b);                  /* frees at 0; NULL is fine */
+struct rcbuf *rcbuf_new(struct bytes payload); /* gives one ref; NULL without memory */
+struct rcbuf *rcbuf_new_room(size_t len);      /* gives one ref; fill data before sharing */
+struct rcbuf *rcbuf_ref(struct rcbuf *b);      /* shares: +1 */
+void rcbuf_unref(struct rcbuf *b);             /* frees at 0; NULL is fine */
 
 static inline struct bytes rcbuf_bytes(const struct rcbuf *b)
 {

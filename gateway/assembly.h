@@ -3,7 +3,8 @@
 /* Puts the pieces of one client's messages together, within limits, and says what to do. Pure:
  * the port feeds it what libwebsockets delivers. Owns memory only while a message is unfinished.
  *
- *   piece(first?, fin?, rsv1?, remaining, bytes) --> NEED_MORE | MESSAGE | OVERSIZE | CLOSE(code) */
+ *   piece(first?, fin?, rsv1?, remaining, bytes) --> NEED_MORE | MESSAGE | OVERSIZE | CLOSE(code)
+ */
 #include <stdbool.h>
 #include <stdint.h>
 #include "common/buf.h"
@@ -11,7 +12,7 @@
 #include "gateway/deflate.h"
 #include "proto/codes.h"
 
-#define ASSEMBLY_OVERSIZE_FACTOR 16u    /* PROTOCOL.md §7: beyond so many times the limit, 1009 */
+#define ASSEMBLY_OVERSIZE_FACTOR 16u     /* PROTOCOL.md §7: beyond so many times the limit, 1009 */
 #define ASSEMBLY_COMPRESSED_SLACK 65536u /* stored blocks cost a little more than their content */
 
 struct assembly_limits {
@@ -20,16 +21,16 @@ struct assembly_limits {
 
 struct assembly {
     struct buf data;
-    uint64_t total;                 /* bytes of the message seen so far, kept or dropped */
+    uint64_t total; /* bytes of the message seen so far, kept or dropped */
     uint32_t fragments, utf8_state;
     bool in_message, is_binary, is_compressed, is_dropping, is_first_frame_over, is_frame_open;
 };
 
 struct assembly_piece {
-    bool is_first;                  /* of the message */
-    bool is_final;                  /* last piece of the last frame */
+    bool is_first; /* of the message */
+    bool is_final; /* last piece of the last frame */
     bool is_binary, rsv1, has_other_rsv;
-    uint64_t frame_remaining;       /* payload of this frame that is still to come */
+    uint64_t frame_remaining; /* payload of this frame that is still to come */
     struct bytes bytes;
 };
 

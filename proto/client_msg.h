@@ -15,12 +15,12 @@
 #include "proto/utf8.h"
 
 struct client_msg {
-    enum client_kind kind;          /* KIND_INVALID for an unknown or missing type */
-    struct bytes client_id;         /* empty = none given; set whenever it was readable, also
-                                       when another field is bad, so that the error can carry it */
-    struct bytes text;              /* chat_message: message (before sanitising) */
-    int64_t channel_id;             /* 0 = none given */
-    int64_t reply_to;               /* 0 = none given */
+    enum client_kind kind;  /* KIND_INVALID for an unknown or missing type */
+    struct bytes client_id; /* empty = none given; set whenever it was readable, also
+                               when another field is bad, so that the error can carry it */
+    struct bytes text;      /* chat_message: message (before sanitising) */
+    int64_t channel_id;     /* 0 = none given */
+    int64_t reply_to;       /* 0 = none given */
     int64_t attachments[ATTACHMENTS_MAX];
     uint32_t attachment_count;
 };

@@ -18,23 +18,23 @@ enum client_code {
 #define CODE_ENUM(name, sentence) CODE_##name,
     CODE_LIST(CODE_ENUM)
 #undef CODE_ENUM
-    CODE_COUNT
+        CODE_COUNT
 };
 
-const char *code_name(enum client_code code);       /* "INVALID_MESSAGE"; "" for CODE_NONE */
+const char *code_name(enum client_code code); /* "INVALID_MESSAGE"; "" for CODE_NONE */
 const char *code_sentence(enum client_code code);
 
 /* WebSocket close codes: RFC 6455 §7.4 and ours from the private range. 1000 is never sent. */
 enum close_code {
-    CLOSE_NONE = 0,                 /* cut: no close frame */
+    CLOSE_NONE = 0, /* cut: no close frame */
     CLOSE_GOING_AWAY = 1001,
     CLOSE_PROTOCOL_ERROR = 1002,
     CLOSE_BAD_DATA = 1007,
-    CLOSE_POLICY = 1008,            /* too many fragments */
+    CLOSE_POLICY = 1008, /* too many fragments */
     CLOSE_TOO_BIG = 1009,
     CLOSE_INTERNAL = 1011,
-    CLOSE_RESTART = 1012,           /* reason "retry_ms=<n>" */
-    CLOSE_TRY_LATER = 1013,         /* no broker answered the opening */
+    CLOSE_RESTART = 1012,   /* reason "retry_ms=<n>" */
+    CLOSE_TRY_LATER = 1013, /* no broker answered the opening */
     CLOSE_AUTH = 4401,
     CLOSE_DENIED = 4403,
     CLOSE_NO_CHANNEL = 4404,

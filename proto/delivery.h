@@ -13,7 +13,7 @@
 #include "proto/envelope.h"
 #include "proto/limits.h"
 
-struct entry_id {       /* of a Redis stream: <ms>-<seq> */
+struct entry_id { /* of a Redis stream: <ms>-<seq> */
     uint64_t ms, seq;
 };
 static inline int entry_id_cmp(struct entry_id a, struct entry_id b)
@@ -27,19 +27,19 @@ void entry_id_format(struct entry_id id, char out[ENTRY_ID_TEXT_MAX]);
 NODISCARD int entry_id_parse(struct bytes text, struct entry_id *out_id);
 
 enum down_kind {
-    DOWN_GRANTED = 1,   /* answer to UP_OPEN: join this topic */
-    DOWN_REFUSED = 2,   /* answer to UP_OPEN or UP_JOIN: error frame, then close */
-    DOWN_JOINED = 3,    /* answer to UP_JOIN: first frame, and from here on the topic's frames */
-    DOWN_TOPIC = 4,     /* one frame for everybody in a topic */
-    DOWN_REPLY = 5,     /* answer to UP_FRAME: a frame for the sender alone */
-    DOWN_ACK = 6,       /* answer to UP_FRAME: it was done; its frame is in the topic */
-    DOWN_HTTP = 7,      /* answer to UP_HTTP */
-    DOWN_KICK = 8,      /* close every socket of a user */
+    DOWN_GRANTED = 1, /* answer to UP_OPEN: join this topic */
+    DOWN_REFUSED = 2, /* answer to UP_OPEN or UP_JOIN: error frame, then close */
+    DOWN_JOINED = 3,  /* answer to UP_JOIN: first frame, and from here on the topic's frames */
+    DOWN_TOPIC = 4,   /* one frame for everybody in a topic */
+    DOWN_REPLY = 5,   /* answer to UP_FRAME: a frame for the sender alone */
+    DOWN_ACK = 6,     /* answer to UP_FRAME: it was done; its frame is in the topic */
+    DOWN_HTTP = 7,    /* answer to UP_HTTP */
+    DOWN_KICK = 8,    /* close every socket of a user */
 };
 
 struct down_granted {
     struct actor actor;
-    struct bytes topic;             /* canonical: "chat:7" */
+    struct bytes topic; /* canonical: "chat:7" */
 };
 struct down_refused {
     enum client_code code;
@@ -47,13 +47,13 @@ struct down_refused {
 };
 struct down_joined {
     struct bytes topic;
-    uint64_t seq;                   /* last content seq of the topic at this point */
-    struct bytes json;              /* connection_established; empty for a rejoin */
+    uint64_t seq;      /* last content seq of the topic at this point */
+    struct bytes json; /* connection_established; empty for a rejoin */
 };
 struct down_topic {
     struct bytes topic;
-    uint64_t seq;                   /* content: its place in the topic; 0 = not content */
-    int64_t exclude_user;           /* 0 = nobody: sockets of this user are stepped over */
+    uint64_t seq;         /* content: its place in the topic; 0 = not content */
+    int64_t exclude_user; /* 0 = nobody: sockets of this user are stepped over */
     struct bytes json;
 };
 struct down_reply {
@@ -66,7 +66,7 @@ struct down_ack {
 struct down_http {
     uint32_t status;
     struct bytes content_type;
-    struct bytes headers;           /* further header lines, each "Name: value\r\n", checked */
+    struct bytes headers; /* further header lines, each "Name: value\r\n", checked */
     struct bytes body;
 };
 struct down_kick {
@@ -76,7 +76,7 @@ struct down_kick {
 
 struct down_item {
     enum down_kind kind;
-    uint64_t conn;                  /* connection or request id; 0 for TOPIC and KICK */
+    uint64_t conn; /* connection or request id; 0 for TOPIC and KICK */
     union {
         struct down_granted granted;
         struct down_refused refused;

@@ -13,12 +13,12 @@
 #include "proto/limits.h"
 
 enum up_kind {
-    UP_OPEN = 1,    /* who is this, may they come in?           -> DOWN_GRANTED / DOWN_REFUSED */
-    UP_JOIN = 2,    /* a granted connection enters its topic    -> DOWN_JOINED */
-    UP_LEAVE = 3,   /* a connection is gone                     (no answer) */
-    UP_FRAME = 4,   /* a client's message                       -> exactly one answer per frame_no:
-                       DOWN_REPLY or DOWN_ACK */
-    UP_HTTP = 5,    /* an API request                           -> DOWN_HTTP */
+    UP_OPEN = 1,  /* who is this, may they come in?           -> DOWN_GRANTED / DOWN_REFUSED */
+    UP_JOIN = 2,  /* a granted connection enters its topic    -> DOWN_JOINED */
+    UP_LEAVE = 3, /* a connection is gone                     (no answer) */
+    UP_FRAME = 4, /* a client's message                       -> exactly one answer per frame_no:
+                     DOWN_REPLY or DOWN_ACK */
+    UP_HTTP = 5,  /* an API request                           -> DOWN_HTTP */
 };
 
 /* The user behind a connection, as the broker told at GRANTED. */
@@ -31,50 +31,50 @@ struct actor {
 
 /* The credential material of a request, as it came; the broker picks. Empty = not given. */
 struct credentials {
-    struct bytes authorization;     /* header */
-    struct bytes query_token;       /* value of token=, still percent-encoded */
-    struct bytes subprotocol;       /* Sec-WebSocket-Protocol header */
-    struct bytes cookie;            /* header */
-    bool has_query_token;           /* token= was there, maybe empty */
+    struct bytes authorization; /* header */
+    struct bytes query_token;   /* value of token=, still percent-encoded */
+    struct bytes subprotocol;   /* Sec-WebSocket-Protocol header */
+    struct bytes cookie;        /* header */
+    bool has_query_token;       /* token= was there, maybe empty */
 };
 
 struct up_open {
     enum endpoint endpoint;
-    struct bytes room;              /* chat: name or numeric id, syntax checked by the gateway */
+    struct bytes room; /* chat: name or numeric id, syntax checked by the gateway */
     struct credentials cred;
-    struct bytes address;           /* peer address text */
+    struct bytes address; /* peer address text */
 };
 
 struct up_join {
     struct actor actor;
-    struct bytes topic;             /* "chat:7" */
-    bool is_rejoin;                 /* registers again (Redis forgot): nothing is announced, the
-                                       answer carries only the topic's seq */
+    struct bytes topic; /* "chat:7" */
+    bool is_rejoin;     /* registers again (Redis forgot): nothing is announced, the
+                           answer carries only the topic's seq */
 };
 
 struct up_leave {
     int64_t user_id;
     struct bytes username;
     struct bytes topic;
-    bool is_clean;                  /* a close frame came first */
+    bool is_clean; /* a close frame came first */
 };
 
 struct up_frame {
-    uint64_t frame_no;              /* of this connection, from 1 */
-    uint64_t received_us;           /* gateway's monotonic clock; comes back in the answer */
+    uint64_t frame_no;    /* of this connection, from 1 */
+    uint64_t received_us; /* gateway's monotonic clock; comes back in the answer */
     struct actor actor;
     struct bytes topic;
     struct client_msg msg;
 };
 
-struct up_http {                    /* conn is the request's id */
+struct up_http { /* conn is the request's id */
     struct bytes method, path, query, body, content_type, address;
     struct credentials cred;
 };
 
 struct up_envelope {
     enum up_kind kind;
-    uint64_t conn;                  /* id within the gateway's present life, never 0 */
+    uint64_t conn; /* id within the gateway's present life, never 0 */
     union {
         struct up_open open;
         struct up_join join;

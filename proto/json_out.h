@@ -20,12 +20,12 @@ void json_begin_object(struct json_out *j);
 void json_end_object(struct json_out *j);
 void json_begin_array(struct json_out *j);
 void json_end_array(struct json_out *j);
-void json_key(struct json_out *j, const char *key);     /* key is plain ASCII */
+void json_key(struct json_out *j, const char *key); /* key is plain ASCII */
 void json_str(struct json_out *j, struct bytes s);
 void json_i64(struct json_out *j, int64_t n);
 void json_bool(struct json_out *j, bool b);
-void json_nil(struct json_out *j);          /* null (jansson has a json_null) */
-void json_raw(struct json_out *j, struct bytes json);   /* a ready value */
+void json_nil(struct json_out *j);                    /* null (jansson has a json_null) */
+void json_raw(struct json_out *j, struct bytes json); /* a ready value */
 /* key and value in one */
 void json_kstr(struct json_out *j, const char *key, struct bytes s);
 void json_ki64(struct json_out *j, const char *key, int64_t n);

@@ -22,7 +22,7 @@ enum client_kind {
 #define KIND_ENUM(name, type, endpoints, place, counts) KIND_##name,
     KIND_LIST(KIND_ENUM)
 #undef KIND_ENUM
-    KIND_COUNT
+        KIND_COUNT
 };
 
 struct kind_info {
@@ -32,6 +32,6 @@ struct kind_info {
     bool counts;
 };
 
-const struct kind_info *kind_info(enum client_kind kind);   /* KIND_INVALID: type "invalid" */
-enum client_kind kind_find(struct bytes type);              /* KIND_INVALID when unknown */
-const char *endpoint_name(enum endpoint e);                 /* "chat" */
+const struct kind_info *kind_info(enum client_kind kind); /* KIND_INVALID: type "invalid" */
+enum client_kind kind_find(struct bytes type);            /* KIND_INVALID when unknown */
+const char *endpoint_name(enum endpoint e);               /* "chat" */

@@ -5,25 +5,25 @@
 
 #define PROTO_VERSION 1u
 
-#define PARTITIONS_MAX 256u             /* setting PARTITIONS stays below; tables are sized by it */
-#define TOPIC_MAX_BYTES 128u            /* "chat:" + 100 of a room name fits */
-#define ROOM_NAME_MAX 100u              /* PROTOCOL.md §2 */
-#define USERNAME_MAX_BYTES 600u         /* Django: 150 characters of at most 4 bytes */
-#define AVATAR_MAX_BYTES 512u           /* a path, not an image */
-#define CLIENT_ID_MAX_CHARS 64u         /* PROTOCOL.md §3 */
-#define CLIENT_ID_MAX_BYTES 256u        /* 64 characters of at most 4 bytes */
-#define CREDENTIAL_MAX_BYTES 8192u      /* a token or a cookie header's session id */
-#define HEADER_VALUE_MAX_BYTES 8192u    /* one HTTP header that travels to the broker */
-#define ADDRESS_MAX_BYTES 64u           /* text of an IPv6 address with its zone */
-#define GATEWAY_NAME_MAX 128u           /* "<name>.<16 hex digits>" */
-#define ATTACHMENTS_MAX 20u             /* of one message */
-#define JSON_DEPTH_MAX 32u              /* PROTOCOL.md §7 */
-#define MP_DEPTH_MAX 32u                /* nesting of a msgpack value that is stepped over */
-#define ID_MAX 9007199254740991LL       /* 2^53-1: exact in every JSON reader */
+#define PARTITIONS_MAX 256u          /* setting PARTITIONS stays below; tables are sized by it */
+#define TOPIC_MAX_BYTES 128u         /* "chat:" + 100 of a room name fits */
+#define ROOM_NAME_MAX 100u           /* PROTOCOL.md §2 */
+#define USERNAME_MAX_BYTES 600u      /* Django: 150 characters of at most 4 bytes */
+#define AVATAR_MAX_BYTES 512u        /* a path, not an image */
+#define CLIENT_ID_MAX_CHARS 64u      /* PROTOCOL.md §3 */
+#define CLIENT_ID_MAX_BYTES 256u     /* 64 characters of at most 4 bytes */
+#define CREDENTIAL_MAX_BYTES 8192u   /* a token or a cookie header's session id */
+#define HEADER_VALUE_MAX_BYTES 8192u /* one HTTP header that travels to the broker */
+#define ADDRESS_MAX_BYTES 64u        /* text of an IPv6 address with its zone */
+#define GATEWAY_NAME_MAX 128u        /* "<name>.<16 hex digits>" */
+#define ATTACHMENTS_MAX 20u          /* of one message */
+#define JSON_DEPTH_MAX 32u           /* PROTOCOL.md §7 */
+#define MP_DEPTH_MAX 32u             /* nesting of a msgpack value that is stepped over */
+#define ID_MAX 9007199254740991LL    /* 2^53-1: exact in every JSON reader */
 
-#define HTTP_BODY_MAX_BYTES 65536u      /* PROTOCOL.md §1: 413 above */
+#define HTTP_BODY_MAX_BYTES 65536u /* PROTOCOL.md §1: 413 above */
 #define HTTP_METHOD_MAX_BYTES 16u
-#define HTTP_PATH_MAX_BYTES 2048u       /* the query has the same bound */
+#define HTTP_PATH_MAX_BYTES 2048u /* the query has the same bound */
 #define HTTP_REPLY_MAX_BYTES (1024u * 1024u)
 
 /* One message is at most 16 MiB by setting; an envelope adds its own fields. */
@@ -33,7 +33,7 @@
  * cost of an entry vanishes, small enough that the broker's batches stay even. */
 #define UPLINK_BATCH_ENVELOPES 512u
 #define UPLINK_BATCH_BYTES (256u * 1024u)
-#define SECTION_ITEMS_MAX 65536u        /* items of one section of a delivery */
+#define SECTION_ITEMS_MAX 65536u /* items of one section of a delivery */
 
 /* An envelope older than this when the broker comes to it is refused (SERVICE_UNAVAILABLE): the
  * gateway has given its sender that answer at FRAME_WAIT_MS, so it must not be stored later. */

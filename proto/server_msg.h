@@ -14,9 +14,9 @@ struct chat_message {
     struct bytes author_username, author_avatar;
     struct bytes content;
     uint64_t timestamp_ms;
-    int64_t reply_to;               /* 0 = null */
+    int64_t reply_to; /* 0 = null */
     uint64_t seq;
-    struct bytes client_id;         /* empty = not given */
+    struct bytes client_id; /* empty = not given */
 };
 NODISCARD int server_chat_message(const struct chat_message *m, struct buf *out);
 
@@ -36,7 +36,7 @@ struct chat_established {
 NODISCARD int server_chat_established(const struct chat_established *e, struct buf *out);
 
 struct room_presence {
-    bool is_joined;                 /* user_joined, else user_left */
+    bool is_joined; /* user_joined, else user_left */
     int64_t user_id, channel_id;
     struct bytes username;
     uint64_t timestamp_ms;

@@ -7,7 +7,7 @@
 
 #define STREAM_KEY_MAX 320u
 #define REDIS_PREFIX_MAX 32u
-#define STREAM_GROUP "broker"       /* exists for people: its last-delivered-id is the watermark */
+#define STREAM_GROUP "broker" /* exists for people: its last-delivered-id is the watermark */
 
 struct stream_key {
     char text[STREAM_KEY_MAX];
@@ -18,16 +18,16 @@ static inline struct bytes stream_key_bytes(const struct stream_key *k)
     return (struct bytes){k->text, k->len};
 }
 
-struct stream_key key_in(const char *prefix, uint32_t partition);          /* kb:in:{3} */
-struct stream_key key_lease(const char *prefix, uint32_t partition);       /* kb:lease:{3} */
-struct stream_key key_out(const char *prefix, struct bytes gateway);       /* kb:out:{gw1.9f…} */
-struct stream_key key_gateway(const char *prefix, struct bytes gateway);   /* kb:gw:{gw1.9f…} */
+struct stream_key key_in(const char *prefix, uint32_t partition);        /* kb:in:{3} */
+struct stream_key key_lease(const char *prefix, uint32_t partition);     /* kb:lease:{3} */
+struct stream_key key_out(const char *prefix, struct bytes gateway);     /* kb:out:{gw1.9f…} */
+struct stream_key key_gateway(const char *prefix, struct bytes gateway); /* kb:gw:{gw1.9f…} */
 /* kb:sub:{3}:chat:7 - hash "<gateway>/<conn hex>" -> "<user id> <username>" */
 struct stream_key key_sub(const char *prefix, uint32_t partition, struct bytes topic);
 /* kb:user:{u42} - hash "<gateway>/<conn hex>" -> topic: the open connections of a user */
 struct stream_key key_user(const char *prefix, int64_t user_id);
-struct stream_key key_brokers(const char *prefix);      /* kb:brokers - zset name -> heartbeat ms */
-struct stream_key key_gateways(const char *prefix);     /* kb:gateways - zset name -> heartbeat ms */
+struct stream_key key_brokers(const char *prefix);  /* kb:brokers - zset name -> heartbeat ms */
+struct stream_key key_gateways(const char *prefix); /* kb:gateways - zset name -> heartbeat ms */
 /* kb:rate:{u42} - hash second -> messages granted; kb:fail:{<sha-1 hex of user and address>} */
 struct stream_key key_rate_user(const char *prefix, int64_t user_id);
 struct stream_key key_login_failures(const char *prefix, struct bytes digest_hex);

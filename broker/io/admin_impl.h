@@ -5,7 +5,7 @@
 
 struct admin_options {
     bool is_staff, is_private, is_owner, if_absent;
-    const char *email;              /* "" when not given */
+    const char *email; /* "" when not given */
 };
 
 /* One command with its operands. Says on stderr what failed. Returns a process exit code. */

@@ -8,7 +8,7 @@ struct migration {
     int number;
     const char *name, *sql;
 };
-extern const struct migration migrations[];     /* ends with number 0 */
+extern const struct migration migrations[]; /* ends with number 0 */
 
 /* Prints what it does on stdout, errors on stderr. Returns a process exit code. */
 int migrate_run(const char *dsn);

@@ -13,18 +13,18 @@
 
 #define PG_LINK_PARAMS_MAX 32u
 #define PG_LINK_PENDING_MAX 4096u
-#define PG_LINK_RETRY_BASE_MS 50u       /* first reconnect soon: most outages are a restart */
+#define PG_LINK_RETRY_BASE_MS 50u /* first reconnect soon: most outages are a restart */
 #define PG_LINK_RETRY_CAP_MS 5000u
 
 struct pg_link;
-struct pg_result;       /* borrowed for the duration of the callback */
+struct pg_result; /* borrowed for the duration of the callback */
 
 struct pg_statement {
-    const char *name, *sql;         /* static */
+    const char *name, *sql; /* static */
 };
 
 struct pg_param {
-    struct bytes value;             /* text or binary; ptr NULL = NULL */
+    struct bytes value; /* text or binary; ptr NULL = NULL */
     bool is_binary;
 };
 
@@ -33,15 +33,15 @@ struct pg_param {
 typedef void pg_result_fn(void *arg, int err, const struct pg_result *result);
 
 struct pg_link_conf {
-    const char *dsn, *application_name;         /* copied */
-    const char *session_sql;                    /* static; one statement run on connect, or NULL */
-    const struct pg_statement *statements;      /* static */
+    const char *dsn, *application_name;    /* copied */
+    const char *session_sql;               /* static; one statement run on connect, or NULL */
+    const struct pg_statement *statements; /* static */
     size_t statement_count;
-    uint32_t timeout_ms;                        /* of a query, and of connecting */
+    uint32_t timeout_ms; /* of a query, and of connecting */
 };
 struct pg_link_events {
     void (*on_up)(void *arg);
-    void (*on_down)(void *arg);     /* after all pending queries were completed */
+    void (*on_down)(void *arg); /* after all pending queries were completed */
 };
 
 /* Connects by itself, from the next turn of the loop on. NULL: no memory, or the dsn is malformed
@@ -62,10 +62,11 @@ size_t pg_link_pending(const struct pg_link *l);
 NODISCARD int pg_link_query(struct pg_link *l, size_t statement, const struct pg_param *params,
                             size_t param_count, pg_result_fn *fn, void *arg);
 
-const char *pg_result_sqlstate(const struct pg_result *r);         /* "" when none */
+const char *pg_result_sqlstate(const struct pg_result *r); /* "" when none */
 /* Name of the constraint that an error is about; "" when none. */
 const char *pg_result_constraint(const struct pg_result *r);
 size_t pg_result_rows(const struct pg_result *r);
-struct bytes pg_result_get(const struct pg_result *r, size_t row, size_t column); /* ptr NULL: NULL */
-int64_t pg_result_i64(const struct pg_result *r, size_t row, size_t column);      /* 0 for NULL */
+struct bytes pg_result_get(const struct pg_result *r, size_t row,
+                           size_t column);                                   /* ptr NULL: NULL */
+int64_t pg_result_i64(const struct pg_result *r, size_t row, size_t column); /* 0 for NULL */
 bool pg_result_bool(const struct pg_result *r, size_t row, size_t column);

@@ -5,5 +5,5 @@
 #include "broker/io/pg_link.h"
 
 struct pg_result {
-    PGresult *res;      /* NULL: no answer, everything reads as absent */
+    PGresult *res; /* NULL: no answer, everything reads as absent */
 };

@@ -9,15 +9,15 @@
 #include "common/io/loop.h"
 
 struct store_events {
-    void (*on_up)(void *arg);       /* both connections are ready */
-    void (*on_down)(void *arg);     /* either was lost; its pending requests were completed */
+    void (*on_up)(void *arg);   /* both connections are ready */
+    void (*on_down)(void *arg); /* either was lost; its pending requests were completed */
 };
 
-#define STORE_PG_TIMEOUT_MS 10000u  /* of one request; the server gives up a little earlier */
+#define STORE_PG_TIMEOUT_MS 10000u /* of one request; the server gives up a little earlier */
 
 /* `dsn`: anything libpq takes. Reconnects by itself with backoff. NULL without memory or when the
  * dsn is malformed (logged). */
 struct store *store_pg_new(struct loop *loop, const char *dsn, const struct store_events *events,
                            void *arg);
-void store_pg_free(struct store *s);    /* completes pending with ERR_UNAVAILABLE; NULL is fine */
+void store_pg_free(struct store *s); /* completes pending with ERR_UNAVAILABLE; NULL is fine */
 bool store_pg_is_up(const struct store *s);

@@ -14,11 +14,11 @@ void loop_free(struct loop *l);
 /* Until loop_stop(), or until nothing is left to wait for. Turn-end tasks of the last turn run. */
 void loop_run(struct loop *l);
 void loop_stop(struct loop *l);
-void *loop_native(struct loop *l);              /* struct ev_loop *, for library adapters */
+void *loop_native(struct loop *l); /* struct ev_loop *, for library adapters */
 
 typedef void loop_fn(void *arg);
 
-struct loop_timer;                              /* gives; free after stop */
+struct loop_timer; /* gives; free after stop */
 struct loop_timer *loop_timer_new(struct loop *l, loop_fn *fn, void *arg);
 /* First after delay_ms, then every repeat_ms (0 = once). Starting again re-arms. */
 void loop_timer_start(struct loop_timer *t, uint32_t delay_ms, uint32_t repeat_ms);
@@ -49,7 +49,7 @@ struct loop_signal;
 struct loop_signal *loop_signal_new(struct loop *l, int signum, loop_fn *fn, void *arg);
 void loop_signal_free(struct loop_signal *s);
 
-struct loop_waker;                               /* wake from another thread */
+struct loop_waker; /* wake from another thread */
 struct loop_waker *loop_waker_new(struct loop *l, loop_fn *fn, void *arg);
-void loop_waker_wake(struct loop_waker *w);      /* thread-safe; wake-ups may be merged */
+void loop_waker_wake(struct loop_waker *w); /* thread-safe; wake-ups may be merged */
 void loop_waker_free(struct loop_waker *w);

@@ -12,35 +12,35 @@
 #include "proto/codes.h"
 
 struct ws_port;
-struct ws_conn;     /* one upgraded socket; valid from on_open until on_closed returns */
+struct ws_conn; /* one upgraded socket; valid from on_open until on_closed returns */
 
 struct ws_conf {
-    const char *address;            /* "0.0.0.0", "::", "127.0.0.1" */
+    const char *address; /* "0.0.0.0", "::", "127.0.0.1" */
     uint16_t port;
-    uint32_t message_max_bytes;     /* WEBSOCKET_MESSAGE_MAX_SIZE */
-    uint32_t fragments_max;         /* 1024 */
-    uint32_t handshake_timeout_s;   /* headers complete within: 10 */
-    uint32_t ping_interval_s, pong_timeout_s;   /* 30, 20 */
-    uint32_t http_body_max_bytes;   /* 64 KiB */
-    bool want_deflate;              /* offer permessage-deflate */
+    uint32_t message_max_bytes;               /* WEBSOCKET_MESSAGE_MAX_SIZE */
+    uint32_t fragments_max;                   /* 1024 */
+    uint32_t handshake_timeout_s;             /* headers complete within: 10 */
+    uint32_t ping_interval_s, pong_timeout_s; /* 30, 20 */
+    uint32_t http_body_max_bytes;             /* 64 KiB */
+    bool want_deflate;                        /* offer permessage-deflate */
 };
 
 /* The parts of a request that policy looks at: views, valid only during the callback. Absent
  * headers are empty with ptr NULL. */
 struct ws_request {
     bool is_upgrade;
-    struct bytes method;            /* "GET", "POST", … */
-    struct bytes path;              /* percent-encoded as sent, without query */
-    struct bytes query;             /* raw, without "?" */
+    struct bytes method; /* "GET", "POST", … */
+    struct bytes path;   /* percent-encoded as sent, without query */
+    struct bytes query;  /* raw, without "?" */
     struct bytes host, origin, cookie, authorization, subprotocols, content_type;
-    struct bytes forwarded_for;     /* the last X-Forwarded-For line: the nearest proxy's */
-    struct bytes address;           /* peer address text */
+    struct bytes forwarded_for; /* the last X-Forwarded-For line: the nearest proxy's */
+    struct bytes address;       /* peer address text */
 };
 
 struct ws_refusal {
-    int status;                     /* 400, 403, 404, 405, 429, … ; 0 = accepted */
-    const char *extra_headers;      /* static, "Name: value\r\n"…, or NULL */
-    const char *code;               /* for {"detail","code"} */
+    int status;                /* 400, 403, 404, 405, 429, … ; 0 = accepted */
+    const char *extra_headers; /* static, "Name: value\r\n"…, or NULL */
+    const char *code;          /* for {"detail","code"} */
     const char *detail;
 };
 
@@ -84,9 +84,9 @@ uint64_t ws_port_connections(const struct ws_port *p);
  * are kept by the library (and then the connection is blocked). Must not be called while
  * ws_conn_is_blocked(). Errors: ERR_CLOSED (on_closed will follow). */
 NODISCARD int ws_conn_write(struct ws_conn *c, struct bytes frames);
-bool ws_conn_is_blocked(const struct ws_conn *c);       /* an earlier write is not out yet */
+bool ws_conn_is_blocked(const struct ws_conn *c); /* an earlier write is not out yet */
 void ws_conn_want_writable(struct ws_conn *c);
-void ws_conn_pause(struct ws_conn *c, bool is_paused);  /* stop / go on reading; idempotent */
+void ws_conn_pause(struct ws_conn *c, bool is_paused); /* stop / go on reading; idempotent */
 bool ws_conn_has_deflate(const struct ws_conn *c);
 /* May a frame deflated with a 32 KiB window, of a message of so many bytes, be sent to it? */
 bool ws_conn_takes_deflated(const struct ws_conn *c, size_t message_len);

@@ -98,7 +98,7 @@ struct ws_port {
     struct ws_conn *adopting; /* during lws_adopt_…() */
     const struct ws_handshake *adopting_handshake;
     uint64_t connections;
-    bool is_ending;                     /* ws_port_free() is cutting what is left */
+    bool is_ending; /* ws_port_free() is cutting what is left */
     struct due_list ping_first, ping_next, pong, closing;
 };
 

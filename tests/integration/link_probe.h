@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What the tests of the Redis link share: a loop, a server, a link, and what the link has reported. */
+/* What the tests of the Redis link share: a loop, a server, a link, and what the link has reported.
+ */
 #include "common/io/clock.h"
 #include "common/io/redis_link.h"
 #include "common/log.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* A redis-server of a test's own, on a unix socket and a TCP port, in a folder that goes with it. */
+/* A redis-server of a test's own, on a unix socket and a TCP port, in a folder that goes with it.
+ */
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>

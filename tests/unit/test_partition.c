@@ -112,10 +112,8 @@ static void test_shares_add_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_redeliver_from),
-        cmocka_unit_test(test_redeliver_from_is_the_lowest),
-        cmocka_unit_test(test_stored_origins),
-        cmocka_unit_test(test_reset_starts_a_new_generation),
+        cmocka_unit_test(test_redeliver_from), cmocka_unit_test(test_redeliver_from_is_the_lowest),
+        cmocka_unit_test(test_stored_origins), cmocka_unit_test(test_reset_starts_a_new_generation),
         cmocka_unit_test(test_shares_add_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
