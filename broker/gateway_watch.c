@@ -48,6 +48,19 @@ static struct seen *seen_get(struct gateway_watch *w, struct bytes name)
     return s;
 }
 
+static void note_room(struct gateway_watch *w, const struct room *room)
+{
+    const struct room_gateway *g;
+    DL_FOREACH(room->gateways, g)
+    {
+        struct seen *s = seen_get(w, room_gateway_name(g));
+        if (s && s->round != w->round) {
+            s->round = w->round;
+            s->misses++;
+        }
+    }
+}
+
 /* Every gateway with connections in one of our rooms has missed this round, until it is found
  * among the living. */
 static void note_rooms(struct gateway_watch *w)
@@ -56,15 +69,7 @@ static void note_rooms(struct gateway_watch *w)
         struct room *room, *tmp;
         HASH_ITER(hh, pipeline_partition(w->pipeline, i)->rooms.table, room, tmp)
         {
-            const struct room_gateway *g;
-            DL_FOREACH(room->gateways, g)
-            {
-                struct seen *s = seen_get(w, room_gateway_name(g));
-                if (s && s->round != w->round) {
-                    s->round = w->round;
-                    s->misses++;
-                }
-            }
+            note_room(w, room);
         }
     }
 }
