@@ -20,8 +20,7 @@ void effects_init(struct effects *fx, struct arena *arena)
 void effects_done(struct effects *fx)
 {
     struct effects_gateway *g, *tmp;
-    HASH_ITER(hh, fx->gateways, g, tmp)
-    {
+    HASH_ITER(hh, fx->gateways, g, tmp) {
         HASH_DEL(fx->gateways, g);
         buf_done(&g->sections);
         buf_done(&g->items);
@@ -56,8 +55,7 @@ static void close_section(struct effects *fx, struct effects_gateway *g)
 void effects_end(struct effects *fx)
 {
     struct effects_gateway *g, *tmp;
-    HASH_ITER(hh, fx->gateways, g, tmp)
-    {
+    HASH_ITER(hh, fx->gateways, g, tmp) {
         close_section(fx, g);
     }
 }
@@ -127,8 +125,7 @@ void effects_publish(struct effects *fx, const struct room *room, const struct d
     if (!room->gateways || !encode(fx, item)) {
         return;
     }
-    DL_FOREACH(room->gateways, g)
-    {
+    DL_FOREACH(room->gateways, g) {
         append_encoded(fx, room_gateway_name(g));
     }
 }

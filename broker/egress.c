@@ -135,8 +135,7 @@ static void send_all(void *arg)
 {
     struct egress *e = arg;
     struct target *t, *tmp;
-    HASH_ITER(hh, e->targets, t, tmp)
-    {
+    HASH_ITER(hh, e->targets, t, tmp) {
         if (!t->is_busy && t->waiting_sections) {
             send_waiting(t);
         }
@@ -189,8 +188,7 @@ struct egress *egress_new(struct loop *loop, struct redis_link *link, const char
 void egress_link_down(struct egress *e)
 {
     struct target *t, *tmp;
-    HASH_ITER(hh, e->targets, t, tmp)
-    {
+    HASH_ITER(hh, e->targets, t, tmp) {
         target_fail(t, ERR_UNAVAILABLE);
         if (!t->is_busy) {
             target_free(e, t);
@@ -206,8 +204,7 @@ void egress_free(struct egress *e)
     }
     loop_task_cancel(e->loop, &e->send_task);
     loop_timer_free(e->retry);
-    HASH_ITER(hh, e->targets, t, tmp)
-    {
+    HASH_ITER(hh, e->targets, t, tmp) {
         target_fail(t, ERR_UNAVAILABLE);
         finish(t->in_flight, ERR_UNAVAILABLE);
         target_free(e, t);

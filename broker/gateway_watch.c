@@ -51,8 +51,7 @@ static struct seen *seen_get(struct gateway_watch *w, struct bytes name)
 static void note_room(struct gateway_watch *w, const struct room *room)
 {
     const struct room_gateway *g;
-    DL_FOREACH(room->gateways, g)
-    {
+    DL_FOREACH(room->gateways, g) {
         struct seen *s = seen_get(w, room_gateway_name(g));
         if (s && s->round != w->round) {
             s->round = w->round;
@@ -67,8 +66,7 @@ static void note_rooms(struct gateway_watch *w)
 {
     for (uint32_t i = 0; i < w->conf->partitions; i++) {
         struct room *room, *tmp;
-        HASH_ITER(hh, pipeline_partition(w->pipeline, i)->rooms.table, room, tmp)
-        {
+        HASH_ITER(hh, pipeline_partition(w->pipeline, i)->rooms.table, room, tmp) {
             note_room(w, room);
         }
     }
@@ -105,8 +103,7 @@ static void on_look(void *arg, int err, const struct redis_value *v)
     for (size_t i = 0; i < redis_value_count(old); i++) {
         remove_stream(w, redis_value_bytes(redis_value_at(old, i)));
     }
-    HASH_ITER(hh, w->seen, s, tmp)
-    {
+    HASH_ITER(hh, w->seen, s, tmp) {
         struct bytes name = bytes_of(s->name, s->name_len);
         if (s->misses >= GATEWAY_MISSES_MAX) {
             log_warn("gateway_dead", LOG_BYTES("gateway", name));
@@ -173,8 +170,7 @@ void gateway_watch_pause(struct gateway_watch *w)
     struct seen *s, *tmp;
     w->is_running = false;
     loop_timer_stop(w->timer);
-    HASH_ITER(hh, w->seen, s, tmp)
-    {
+    HASH_ITER(hh, w->seen, s, tmp) {
         HASH_DEL(w->seen, s);
         mem_free(s);
     }

@@ -19,8 +19,7 @@ const char *partition_state_name(enum partition_state s)
 static void forget_stored(struct partition *p)
 {
     struct stored_origin *s, *tmp;
-    HASH_ITER(hh, p->stored, s, tmp)
-    {
+    HASH_ITER(hh, p->stored, s, tmp) {
         HASH_DEL(p->stored, s);
         mem_free(s);
     }
@@ -33,8 +32,7 @@ void partition_reset(struct partition *p, enum partition_state next)
     uint64_t lease_until_ms = p->lease_until_ms;
 
     forget_stored(p);
-    DL_FOREACH_SAFE(p->undelivered, u, tmp)
-    {
+    DL_FOREACH_SAFE(p->undelivered, u, tmp) {
         DL_DELETE(p->undelivered, u);
         mem_free(u);
     }
@@ -98,8 +96,7 @@ void partition_watermark_written(struct partition *p, struct entry_id until)
 int64_t partition_redeliver_from(const struct partition *p, int64_t lowest_id)
 {
     const struct undelivered *u;
-    DL_FOREACH(p->undelivered, u)
-    {
+    DL_FOREACH(p->undelivered, u) {
         if (lowest_id == 0 || u->lowest_id < lowest_id) {
             lowest_id = u->lowest_id;
         }

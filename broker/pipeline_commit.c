@@ -136,8 +136,7 @@ bool pipeline_deliver(struct pipeline *pl, struct batch *b)
         return true;
     }
     pipeline_set_state(pl, b, BATCH_DELIVERING);
-    HASH_ITER(hh, b->fx.gateways, g, tmp)
-    {
+    HASH_ITER(hh, b->fx.gateways, g, tmp) {
         int err;
         if (g->section_count == 0) {
             continue;

@@ -154,8 +154,7 @@ static void handle_dead_gateway(struct pipeline *pl, struct world *world, struct
 
     for (size_t i = 0; i < b->part_count; i++) {
         effects_begin(world->fx, b->parts[i].p->id, (struct entry_id){0, 0});
-        HASH_ITER(hh, b->parts[i].p->rooms.table, room, tmp)
-        {
+        HASH_ITER(hh, b->parts[i].p->rooms.table, room, tmp) {
             if (room_has_gateway(room, b->dead_gateway)) {
                 record_dead_gateway(pl, b->parts[i].p->id, room, b->dead_gateway);
                 room_remove_gateway(room, b->dead_gateway, on_user_gone, world);

@@ -84,8 +84,7 @@ void pipeline_on_takeover_ready(void *arg, struct partition *p, const struct mes
 
     err = err ? err : note_rows(p, rows, count);
     if (err) {
-        DL_FOREACH_SAFE(list, b, next)
-        {
+        DL_FOREACH_SAFE(list, b, next) {
             batch_free(b);
         }
         partition_reset(p, PARTITION_CLAIMING);
@@ -97,8 +96,7 @@ void pipeline_on_takeover_ready(void *arg, struct partition *p, const struct mes
     p->state = PARTITION_ACTIVE;
     log_info("partition_taken", LOG_U64("partition", p->id), LOG_I64("fence", p->fence),
              LOG_U64("again", count));
-    DL_FOREACH_SAFE(list, b, next)
-    {
+    DL_FOREACH_SAFE(list, b, next) {
         pipeline_submit(pl, b);
     }
     pl->deps.on_room(pl->deps.arg);
@@ -133,8 +131,7 @@ void pipeline_take(struct pipeline *pl, struct partition *p)
 static bool is_under_way(const struct pipeline *pl, const struct partition *p)
 {
     const struct batch *b;
-    DL_FOREACH(pl->batches, b)
-    {
+    DL_FOREACH(pl->batches, b) {
         for (size_t i = 0; i < b->part_count; i++) {
             if (b->parts[i].p == p && b->parts[i].generation == p->generation) {
                 return true;
@@ -211,8 +208,7 @@ void pipeline_abort_from(struct pipeline *pl, struct batch *from, enum pipeline_
 static struct batch *first_open(struct pipeline *pl, const struct partition *p)
 {
     struct batch *b;
-    DL_FOREACH(pl->batches, b)
-    {
+    DL_FOREACH(pl->batches, b) {
         for (size_t i = 0; batch_is_open(b) && i < b->part_count; i++) {
             if (b->parts[i].p == p) {
                 return b;
@@ -271,8 +267,7 @@ void pipeline_evict_rooms(struct pipeline *pl)
     }
     pl->want_evict = false;
     for (uint32_t i = 0; i < pl->deps.conf->partitions; i++) {
-        HASH_ITER(hh, pl->partitions[i].rooms.table, room, tmp)
-        {
+        HASH_ITER(hh, pl->partitions[i].rooms.table, room, tmp) {
             if (room_is_empty(room) && !room->is_loading) {
                 rooms_drop(&pl->partitions[i].rooms, room);
             }

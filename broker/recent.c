@@ -106,8 +106,7 @@ struct rcbuf *recent_find(const struct recent *r, const struct client_key *key)
 void recent_forget(struct recent *r, uint32_t partition)
 {
     struct recent_entry *e, *tmp;
-    DL_FOREACH_SAFE(r->by_age, e, tmp)
-    {
+    DL_FOREACH_SAFE(r->by_age, e, tmp) {
         if (e->partition == partition) {
             drop(r, e);
         }

@@ -242,8 +242,7 @@ void requests_free(struct requests *r)
     if (!r) {
         return;
     }
-    DL_FOREACH(r->steps, step)
-    {
+    DL_FOREACH(r->steps, step) {
         step->owner = NULL;
     }
     for (uint32_t i = 0; i < r->used; i++) {

@@ -53,17 +53,14 @@ void rooms_drop(struct rooms *r, struct room *room)
     struct room_user *u, *u_tmp;
     struct room_gateway *g, *g_tmp;
 
-    HASH_ITER(hh, room->connections, c, c_tmp)
-    {
+    HASH_ITER(hh, room->connections, c, c_tmp) {
         connection_free(room, c);
     }
-    HASH_ITER(hh, room->users, u, u_tmp)
-    {
+    HASH_ITER(hh, room->users, u, u_tmp) {
         HASH_DEL(room->users, u);
         mem_free(u);
     }
-    DL_FOREACH_SAFE(room->gateways, g, g_tmp)
-    {
+    DL_FOREACH_SAFE(room->gateways, g, g_tmp) {
         DL_DELETE(room->gateways, g);
         mem_free(g);
     }
@@ -75,8 +72,7 @@ void rooms_drop(struct rooms *r, struct room *room)
 void rooms_clear(struct rooms *r)
 {
     struct room *room, *tmp;
-    HASH_ITER(hh, r->table, room, tmp)
-    {
+    HASH_ITER(hh, r->table, room, tmp) {
         rooms_drop(r, room);
     }
 }
@@ -95,8 +91,7 @@ int room_set_name(struct room *room, struct bytes name)
 static struct room_gateway *gateway_find(const struct room *room, struct bytes name)
 {
     struct room_gateway *g;
-    DL_FOREACH(room->gateways, g)
-    {
+    DL_FOREACH(room->gateways, g) {
         if (bytes_eq(room_gateway_name(g), name)) {
             return g;
         }
@@ -232,8 +227,7 @@ void room_remove_gateway(struct room *room, struct bytes gateway, room_gone_fn *
     if (!g) {
         return;
     }
-    HASH_ITER(hh, room->connections, c, tmp)
-    {
+    HASH_ITER(hh, room->connections, c, tmp) {
         if (c->key.gateway == g) {
             c->user->connections--;
             connection_free(room, c);
@@ -241,8 +235,7 @@ void room_remove_gateway(struct room *room, struct bytes gateway, room_gone_fn *
     }
     DL_DELETE(room->gateways, g);
     mem_free(g);
-    HASH_ITER(hh, room->users, u, u_tmp)
-    {
+    HASH_ITER(hh, room->users, u, u_tmp) {
         if (u->connections == 0) {
             HASH_DEL(room->users, u);
             gone(arg, room, u->user_id, bytes_of(u->username, u->name_len));

@@ -15,8 +15,7 @@ void address_table_done(struct address_table *t)
 {
     struct address_count *entry, *next;
 
-    HASH_ITER(hh, t->head, entry, next)
-    {
+    HASH_ITER(hh, t->head, entry, next) {
         HASH_DEL(t->head, entry);
         mem_free(entry);
     }

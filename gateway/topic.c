@@ -198,12 +198,10 @@ void topic_trim(struct topic *t)
     uint64_t least = topic_log_end(&t->log);
     const struct topic_sub *sub;
 
-    DL_FOREACH(t->stuck, sub)
-    {
+    DL_FOREACH(t->stuck, sub) {
         least = sub->next_no < least ? sub->next_no : least;
     }
-    DL_FOREACH(t->ready, sub)
-    {
+    DL_FOREACH(t->ready, sub) {
         least = sub->next_no < least ? sub->next_no : least;
     }
     topic_log_trim(&t->log, least);
@@ -224,8 +222,7 @@ void topic_table_done(struct topic_table *table)
 {
     struct topic *t, *next;
 
-    HASH_ITER(hh, table->head, t, next)
-    {
+    HASH_ITER(hh, table->head, t, next) {
         topic_drop(table, t);
     }
 }

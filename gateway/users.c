@@ -115,8 +115,7 @@ void user_table_done(struct user_table *t)
 {
     struct user *u, *next;
 
-    HASH_ITER(hh, t->head, u, next)
-    {
+    HASH_ITER(hh, t->head, u, next) {
         user_remove(t, u);
     }
 }

@@ -130,8 +130,7 @@ static struct loop_timer *next_due(const struct loop *l, uint64_t until_ms)
 {
     struct loop_timer *best = NULL, *t;
 
-    DL_FOREACH(l->timers, t)
-    {
+    DL_FOREACH(l->timers, t) {
         if (t->is_active && t->due_ms <= until_ms && (!best || t->due_ms < best->due_ms)) {
             best = t;
         }

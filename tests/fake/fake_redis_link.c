@@ -177,8 +177,7 @@ struct fake_command *fake_redis_find(unsigned number, const char *word, const ch
 {
     struct fake_command *c;
 
-    DL_FOREACH(links[number]->commands, c)
-    {
+    DL_FOREACH(links[number]->commands, c) {
         if (bytes_eq_str(c->argv[0], word) && has_part(c, part)) {
             return c;
         }
@@ -191,8 +190,7 @@ unsigned fake_redis_count(unsigned number, const char *word, const char *part)
     unsigned count = 0;
     struct fake_command *c;
 
-    DL_FOREACH(links[number]->commands, c)
-    {
+    DL_FOREACH(links[number]->commands, c) {
         count += bytes_eq_str(c->argv[0], word) && has_part(c, part);
     }
     return count;

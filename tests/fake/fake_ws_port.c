@@ -26,8 +26,7 @@ void fake_ws_reset(void)
 {
     struct ws_conn *c, *next;
 
-    DL_FOREACH_SAFE(conns, c, next)
-    {
+    DL_FOREACH_SAFE(conns, c, next) {
         DL_DELETE(conns, c);
         buf_done(&c->written);
         buf_done(&c->early);
@@ -70,8 +69,7 @@ void ws_port_free(struct ws_port *p)
     struct ws_conn *c;
 
     if (p) {
-        DL_FOREACH(conns, c)
-        {
+        DL_FOREACH(conns, c) {
             end(c, false);
         }
         p->is_listening = false;
@@ -84,8 +82,7 @@ uint64_t ws_port_connections(const struct ws_port *p)
     const struct ws_conn *c;
 
     (void)p;
-    DL_FOREACH(conns, c)
-    {
+    DL_FOREACH(conns, c) {
         count += !c->is_gone;
     }
     return count;
@@ -255,8 +252,7 @@ bool fake_ws_turn(void)
     bool did = false;
     struct ws_conn *c;
 
-    DL_FOREACH(conns, c)
-    {
+    DL_FOREACH(conns, c) {
         did = (!c->is_gone && turn_of(c)) || did;
     }
     return did;

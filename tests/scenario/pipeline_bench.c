@@ -122,8 +122,7 @@ unsigned bench_ops(enum op_kind kind)
 {
     const struct op *op;
     unsigned n = 0;
-    DL_FOREACH(bench.ops, op)
-    {
+    DL_FOREACH(bench.ops, op) {
         n += op->kind == kind;
     }
     return n;
@@ -132,8 +131,7 @@ unsigned bench_ops(enum op_kind kind)
 struct op *bench_op(enum op_kind kind)
 {
     struct op *op;
-    DL_FOREACH(bench.ops, op)
-    {
+    DL_FOREACH(bench.ops, op) {
         if (op->kind == kind) {
             return op;
         }
