@@ -8,8 +8,10 @@
 #include "common/err.h"
 #include "common/rcbuf.h"
 
-#define OUTBOX_FRAMES_MAX 64u /* nobody has so many answers outstanding by accident */
-#define OUTBOX_BYTES_MAX (256u * 1024u)
+#define OUTBOX_FRAMES_MAX                                                                          \
+    1500u /* as many as CHANNEL_CAPACITY: one read of a fast client may bring                      \
+             hundreds of frames that are each answered */
+#define OUTBOX_BYTES_MAX (1024u * 1024u)
 
 struct outbox;
 

@@ -30,7 +30,7 @@ suite_ctest() {
 }
 
 suite_unit() {
-    suite_ctest "$(build_folder "$1")" '^(unit|fuzz)$'
+    suite_ctest "$(build_folder "$1")" '^(unit|scenario|fuzz)$'
 }
 
 # free_port_base SPAN: a port from which on so many are free, below those that the kernel gives
