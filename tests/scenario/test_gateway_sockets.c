@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "common/metrics.h"
+#include "gateway/outbox.h"
 #include "proto/limits.h"
 
 #define HI "{\"type\":\"chat_message\",\"message\":\"hi\",\"client_id\":\"c\"}"
@@ -309,7 +310,7 @@ static void test_an_overfull_outbox_is_a_slow_reader(void **state)
 
     (void)state;
     fake_ws_block(c, true);
-    for (int i = 0; i < 65; i++) {
+    for (int i = 0; i < (int)OUTBOX_FRAMES_MAX + 1; i++) {
         fake_ws_message(c, "{\"type\":\"ping\"}");
     }
     bench_pass(0);
