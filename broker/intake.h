@@ -6,8 +6,8 @@
 #include "broker/pipeline.h"
 #include "common/io/redis_link.h"
 
-#define INTAKE_BLOCK_MS "250" /* how long until a new partition is read, at the worst */
-#define INTAKE_COUNT_MAX 32u  /* entries of one stream in one read; each has up to 512 envelopes */
+#define INTAKE_BLOCK_MS "25" /* how long until a new partition is read, at the worst */
+#define INTAKE_COUNT_MAX 32u /* entries of one stream in one read; each has up to 512 envelopes */
 #define INTAKE_BYTES                                                                               \
     (4u * 1024u * 1024u) /* asked for in one read, judged by the entries before; twice what a      \
                             batch takes */

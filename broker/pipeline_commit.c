@@ -8,6 +8,17 @@
 #include "common/io/clock.h"
 #include "common/log.h"
 
+static void note_first_copies(struct pipeline *pl, const struct batch *b)
+{
+    for (size_t i = 0; i < b->fx.message_count; i++) {
+        const struct message_row *row = &b->fx.messages[i];
+        const struct client_key key = {row->channel_id, row->author_id, row->client_id};
+        if (row->client_id.len) {
+            recent_commit(pl->recent, &key);
+        }
+    }
+}
+
 static void on_committed(void *arg, int err)
 {
     struct batch *b = arg;
@@ -27,6 +38,7 @@ static void on_committed(void *arg, int err)
         pipeline_commit_failed(pl, b, err);
         return;
     }
+    note_first_copies(pl, b);
     pipeline_set_state(pl, b, BATCH_COMMITTED);
     pipeline_schedule(pl);
     pl->deps.on_room(pl->deps.arg);

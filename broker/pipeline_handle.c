@@ -121,6 +121,7 @@ static void handle_again(struct pipeline *pl, struct world *world, struct batch 
         }
         if (row->client_id.len && (kept = rcbuf_new(buf_bytes(world->scratch)))) {
             recent_put(pl->recent, row->origin.partition, &key, kept);
+            recent_commit(pl->recent, &key);
             rcbuf_unref(kept);
         }
     }

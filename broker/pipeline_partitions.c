@@ -17,7 +17,11 @@
 static void forget(struct pipeline *pl, struct partition *p, enum partition_state next)
 {
     partition_reset(p, next);
-    recent_forget(pl->recent, p->id);
+    if (next == PARTITION_NONE) {
+        recent_forget(pl->recent, p->id);
+    } else {
+        recent_forget_pending(pl->recent, p->id);
+    }
 }
 
 static void start_takeover(struct pipeline *pl, struct partition *p)
@@ -252,8 +256,9 @@ void pipeline_drop_all(struct pipeline *pl)
         pipeline_remove_batch(pl, pl->batches);
     }
     for (uint32_t i = 0; i < pl->deps.conf->partitions; i++) {
-        forget(pl, &pl->partitions[i], PARTITION_NONE);
+        partition_reset(&pl->partitions[i], PARTITION_NONE);
     }
+    recent_clear(pl->recent);
     id_pool_empty(pl->ids);
 }
 

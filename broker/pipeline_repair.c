@@ -23,6 +23,7 @@ static void remember(struct pipeline *pl, const struct message_row *row)
     if (server_chat_message(&message, &pl->scratch) == 0 &&
         (frame = rcbuf_new(buf_bytes(&pl->scratch)))) {
         recent_put(pl->recent, row->origin.partition, &key, frame);
+        recent_commit(pl->recent, &key);
         rcbuf_unref(frame);
     }
 }
@@ -45,21 +46,36 @@ static void on_first_copies(void *arg, int err, const struct message_row *rows, 
     }
 }
 
-static int look_up_repeats(struct pipeline *pl, struct batch *b)
+static size_t list_keys(const struct batch *b, struct client_key *keys)
 {
-    struct client_key *keys =
-        arena_alloc(b->arena, (b->fx.message_count ? b->fx.message_count : 1) * sizeof(*keys));
     size_t n = 0;
-    int err;
-
-    if (!keys) {
-        return ERR_NOMEM;
-    }
     for (size_t i = 0; i < b->fx.message_count; i++) {
         const struct message_row *row = &b->fx.messages[i];
         if (row->client_id.len) {
             keys[n++] = (struct client_key){row->channel_id, row->author_id, row->client_id};
         }
+    }
+    return n;
+}
+
+/* Of the batch behind it in flight, too: it is run again with this one, and repeats come in rows
+ * (somebody was cut off and sends everything again). */
+static int look_up_repeats(struct pipeline *pl, struct batch *b)
+{
+    const struct batch *x;
+    struct client_key *keys;
+    size_t n = 0, max = 1;
+    int err;
+
+    for (x = b; x; x = x->next) {
+        max += x->fx.message_count;
+    }
+    keys = arena_alloc(b->arena, max * sizeof(*keys));
+    if (!keys) {
+        return ERR_NOMEM;
+    }
+    for (x = b; x; x = x->next) {
+        n += list_keys(x, keys + n);
     }
     err = store_find_clients(pl->deps.store, keys, n, on_first_copies, b);
     if (!err) {

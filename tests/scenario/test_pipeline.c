@@ -73,15 +73,57 @@ static void a_repeat_is_looked_up_once_for_all_that_fail_with_it(void **state)
     bench_own(0, START);
     warm_up(0, 0, 1, 7);
     bench_say(0, 2, bench_topic(0, 0), "same");
-    bench_say(0, 3, bench_topic(0, 0), NULL);
+    bench_say(0, 3, bench_topic(0, 0), "other");
     bench_commit_done(ERR_CONFLICT);
     bench_commit_done(ERR_STATE);
-    assert_int_equal(bench_op(OP_CLIENTS)->key_count, 1);
+    assert_int_equal(bench_op(OP_CLIENTS)->key_count, 2);
     assert_null(fake_redis_find(0, "GET", NULL)); /* nothing is taken over before the answer */
     bench_clients_done(&first, 1);
     assert_int_equal(bench_partition(0)->state, PARTITION_CLAIMING);
     assert_int_equal(fake_redis_count(0, "GET", NULL), 1);
     assert_int_equal(bench.deliveries, 0);
+}
+
+/* The takeover that follows a failure; nothing was delivered meanwhile. */
+static void retake(void)
+{
+    bench_answer("GET", "lease:", 0, "me");
+    bench_claim_done(START, 0);
+    bench_streams_done("0-0", "1800000000000-0");
+    bench_rows_done(NULL, 0);
+}
+
+/* Each failure starts all anew: what the one before it has learned must not be forgotten, else
+ * they take turns for ever. */
+static void repeats_of_several_batches_do_not_take_turns(void **state)
+{
+    const struct message_row first = {
+        .id = 5, .channel_id = 1, .author_id = 10, .client_id = BYTES_LIT("a"), .seq = 3};
+    const struct message_row other = {
+        .id = 6, .channel_id = 1, .author_id = 10, .client_id = BYTES_LIT("b"), .seq = 4};
+    struct message_row rows[] = {first, other};
+    int64_t channel;
+
+    (void)state;
+    assert_int_equal(topic_channel(bytes_str(bench_topic(0, 0)), &channel), 0);
+    rows[0].channel_id = rows[1].channel_id = channel;
+    bench_own(0, START);
+    bench_say(0, 1, bench_topic(0, 0), "a");
+    bench_channel_done(7);
+    bench_commit_done(ERR_CONFLICT);
+    bench_clients_done(&rows[0], 1);
+    retake();
+    bench_say(0, 1, bench_topic(0, 0), "a");
+    bench_channel_done(7);
+    assert_int_equal(bench_ops(OP_COMMIT), 0); /* answered by the first copy */
+    bench_say(0, 2, bench_topic(0, 0), "b");
+    bench_commit_done(ERR_CONFLICT);
+    bench_clients_done(&rows[1], 1);
+    retake();
+    bench_say(0, 1, bench_topic(0, 0), "a");
+    bench_channel_done(7);
+    bench_say(0, 2, bench_topic(0, 0), "b");
+    assert_int_equal(bench_ops(OP_COMMIT), 0);
 }
 
 static void a_refused_batch_is_run_entry_by_entry(void **state)
@@ -288,6 +330,7 @@ int main(void)
         TEST(commits_of_a_partition_are_chained),
         TEST(nothing_is_delivered_before_the_commits_ahead),
         TEST(a_repeat_is_looked_up_once_for_all_that_fail_with_it),
+        TEST(repeats_of_several_batches_do_not_take_turns),
         TEST(a_refused_batch_is_run_entry_by_entry),
         TEST(a_batch_dropped_in_flight_outlives_its_completions),
         TEST(nothing_is_claimed_under_another_ones_lease),

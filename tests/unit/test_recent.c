@@ -79,6 +79,61 @@ static void test_oldest_goes_first(void **state)
     rcbuf_unref(f);
 }
 
+static void test_committed_outlives_a_failure(void **state)
+{
+    struct recent *r = recent_new();
+    struct rcbuf *f = frame_of("f");
+    struct client_key a = {1, 2, BYTES_LIT("a")}, b = {1, 2, BYTES_LIT("b")};
+    (void)state;
+
+    recent_put(r, 3, &a, f);
+    recent_put(r, 3, &b, f);
+    recent_commit(r, &a);
+    recent_commit(r, &a);
+    recent_commit(r, &(struct client_key){1, 2, BYTES_LIT("unknown")});
+    recent_forget_pending(r, 4);
+    assert_non_null(recent_find(r, &b));
+    recent_forget_pending(r, 3);
+    assert_non_null(recent_find(r, &a));
+    assert_null(recent_find(r, &b));
+    recent_forget(r, 3);
+    assert_null(recent_find(r, &a));
+    recent_put(r, 3, &a, f);
+    recent_put(r, 4, &b, f);
+    recent_commit(r, &b);
+    recent_clear(r);
+    assert_null(recent_find(r, &a));
+    assert_null(recent_find(r, &b));
+    assert_int_equal(f->refs, 1);
+    rcbuf_unref(f);
+    recent_free(r);
+}
+
+static void test_long_frames_are_bounded(void **state)
+{
+    enum { LEN = 1024 * 1024, COUNT = RECENT_BYTES_MAX / LEN };
+    struct recent *r = recent_new();
+    struct rcbuf *f = rcbuf_new_room(LEN);
+    char id[16];
+    (void)state;
+
+    assert_non_null(f);
+    for (unsigned i = 0; i <= COUNT; i++) {
+        int len = snprintf(id, sizeof(id), "%u", i);
+        struct client_key key = {1, 2, {id, (size_t)len}};
+        recent_put(r, 0, &key, f);
+        if (i != 1) {
+            recent_commit(r, &key);
+        }
+    }
+    assert_int_equal(f->refs, COUNT + 1);
+    assert_null(recent_find(r, &(struct client_key){1, 2, BYTES_LIT("0")}));
+    assert_non_null(recent_find(r, &(struct client_key){1, 2, BYTES_LIT("1")}));
+    assert_non_null(recent_find(r, &(struct client_key){1, 2, BYTES_LIT("2")}));
+    recent_free(r);
+    rcbuf_unref(f);
+}
+
 static void test_forget_partition(void **state)
 {
     struct recent *r = recent_new();
@@ -101,6 +156,8 @@ int main(void)
         cmocka_unit_test(test_key_is_channel_author_and_id),
         cmocka_unit_test(test_client_id_lengths),
         cmocka_unit_test(test_oldest_goes_first),
+        cmocka_unit_test(test_committed_outlives_a_failure),
+        cmocka_unit_test(test_long_frames_are_bounded),
         cmocka_unit_test(test_forget_partition),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
