@@ -93,6 +93,7 @@ struct gateway {
 
     struct loop_timer *tick;
     uint32_t ticks;
+    uint64_t last_tick_ms, awake_ms; /* upkeep: after a sleep nothing is given up before awake_ms */
     uint64_t random;
     int exit_code;
 };

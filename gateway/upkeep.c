@@ -7,6 +7,10 @@
 #include "proto/stream_keys.h"
 
 #define TICKS_PER_SECOND (1000u / UPKEEP_MS)
+/* No tick for so long: the process stood still (stopped, a stalled machine). What came meanwhile,
+ * answers and readers' progress, is read before anything is given up. */
+#define SLEPT_MS 1000u
+#define WAKE_MS 500u
 
 static void wait_over(struct gateway *g, const struct inflight_entry *entry)
 {
@@ -83,11 +87,23 @@ static void check_topics(struct gateway *g, uint64_t now_ms)
     }
 }
 
+static bool is_waking(struct gateway *g, uint64_t now_ms)
+{
+    if (g->last_tick_ms > 0 && now_ms - g->last_tick_ms >= SLEPT_MS) {
+        g->awake_ms = now_ms + WAKE_MS;
+    }
+    g->last_tick_ms = now_ms;
+    return now_ms < g->awake_ms;
+}
+
 void upkeep_tick(void *gateway)
 {
     struct gateway *g = gateway;
     uint64_t now_ms = clock_mono_ms();
 
+    if (is_waking(g, now_ms)) {
+        return;
+    }
     check_inflight(g, now_ms);
     if (++g->ticks % TICKS_PER_SECOND != 0) {
         return;

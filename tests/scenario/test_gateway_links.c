@@ -65,6 +65,31 @@ static void test_a_lost_xadd_is_not_repeated_but_told(void **state)
     assert_false(c->is_closed);
 }
 
+/* A gateway that stood still reads the answers that came meanwhile before it gives anything up. */
+static void test_a_sleeper_reads_before_it_gives_up(void **state)
+{
+    struct ws_conn *c = bench_open(1, "chat:7", 0, "");
+
+    (void)state;
+    bench_pass(200);
+    fake_ws_message(c, HI);
+    bench_pass(0);
+    fake_clock_forward(FRAME_WAIT_MS + 1000);
+    bench_pass(100);
+    assert_int_equal(fake_ws_count(c, "SERVICE_UNAVAILABLE"), 0);
+    bench_ack(bench_last_up(UP_FRAME));
+    bench_pass(2000);
+    assert_int_equal(fake_ws_count(c, "SERVICE_UNAVAILABLE"), 0);
+
+    fake_ws_message(c, HI);
+    bench_pass(0);
+    fake_clock_forward(FRAME_WAIT_MS + 1000);
+    bench_pass(100);
+    assert_int_equal(fake_ws_count(c, "SERVICE_UNAVAILABLE"), 0);
+    bench_pass(1000);
+    assert_int_equal(fake_ws_count(c, "SERVICE_UNAVAILABLE"), 1);
+}
+
 static void test_a_lost_opening_goes_again(void **state)
 {
     struct ws_conn *c;
@@ -335,6 +360,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_envelopes_gather_while_an_xadd_is_under_way),
         TEST(test_a_lost_xadd_is_not_repeated_but_told),
+        TEST(test_a_sleeper_reads_before_it_gives_up),
         TEST(test_a_lost_opening_goes_again),
         TEST(test_an_error_of_redis_is_tried_again),
         TEST(test_no_broker_nothing_is_sent_and_stale_frames_never),
