@@ -101,7 +101,9 @@ verb_bench() {
     # Memory first: later runs leave warm buffers behind that would hide the growth.
     bench_case idle bench_run idle --idle --rooms 80 --members 100
     bench_case bare-1000 bench_bare bare-1000 --members 1000 --seconds "$seconds"
-    bench_case light bench_run light --rooms 1 --members 2 --rate 100 --seconds "$seconds"
+    # At a hundred messages a second every hop first wakes a sleeping processor.
+    bench_case sparse bench_run sparse --rooms 1 --members 2 --rate 100 --seconds "$seconds"
+    bench_case light bench_run light --rooms 1 --members 10 --rate 1000 --seconds "$seconds"
     bench_case rooms-of-10 bench_run rooms-of-10 --rooms 50 --members 10 --rate 2000 --seconds "$seconds"
     bench_case persist-20000 bench_run persist-20000 --rooms 50 --members 10 --rate 20000 --seconds "$seconds"
     bench_case room-of-1000-50 bench_run room-of-1000-50 --rooms 1 --members 1000 --rate 50 --seconds "$seconds"
