@@ -157,15 +157,18 @@ describe('with smaller settings', () => {
     await closeAll([...clients, watcher]);
   });
 
-  test('silence closes with 4408; frames keep a socket open, pings of the protocol do not', async () => {
-    const [silent, chatty] = await Promise.all([connect(system, 'bob'), connect(system, 'carol')]);
-    const chat = setInterval(() => chatty.send({ type: 'ping' }), 500);
-    const ping = setInterval(() => silent.isOpen && silent.socket.ping(), 500);
+  test('silence closes with 4408; frames keep a socket open, pings of the protocol do not', async (t) => {
+    const timers = [];
+    t.after(() => timers.forEach(clearInterval));
+    await system.token('bob');
+    const chatty = await connect(system, 'carol');
+    timers.push(setInterval(() => chatty.send({ type: 'ping' }), 500));
+    const silent = await connect(system, 'bob');
     const from = Date.now();
+    timers.push(setInterval(() => silent.isOpen && silent.socket.ping(), 500));
     assert.equal((await silent.closed).code, 4408);
     assert.ok(Date.now() - from >= 2500, 'not before its time');
-    clearInterval(ping);
-    clearInterval(chat);
+    timers.forEach(clearInterval);
     assert.ok(chatty.isOpen);
     assert.equal((await chatty.closed).code, 4408);
   });

@@ -93,10 +93,13 @@ e2e_prepare() {
     fi
 }
 
+readonly E2E_SECONDS_MAX=1800
+
 # Each file starts a system of its own; one after the other, because they measure time.
 suite_e2e() {
     e2e_prepare || return 1
-    env -u REDIS_URL -u DATABASE_URL -u KIBRAY_VAR node --test --test-concurrency=1 \
+    timeout --kill-after=10 "$E2E_SECONDS_MAX" \
+        env -u REDIS_URL -u DATABASE_URL -u KIBRAY_VAR node --test --test-concurrency=1 \
         --test-reporter=spec "$@"
 }
 
@@ -159,7 +162,7 @@ verb_asan() {
     suites_packages
     e2e_packages
     build_preset asan
-    export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0
+    export ASAN_OPTIONS=detect_stack_use_after_return=1
     export UBSAN_OPTIONS=print_stacktrace=1
     for name in "${ASAN_E2E[@]}"; do
         if [ -f "$ROOT/tests/e2e/$name.test.mjs" ]; then

@@ -86,7 +86,7 @@ async function removeFolder(folder) {
 export class System {
   #varFolder;
   #env;
-  #tokens = new Map();
+  #tokens = new Map();              // user name → promise of an access token
 
   constructor(varFolder, env) {
     this.#varFolder = varFolder;
@@ -224,16 +224,21 @@ export class System {
     return this.http('/api/token/', { body: { username, password }, gateway });
   }
 
-  /** An access token of a demo user; asked for once. */
-  async token(username) {
+  /** An access token of a user; asked for once. */
+  token(username) {
     if (!this.#tokens.has(username)) {
-      const answer = await this.login(username);
-      if (answer.status !== 200) {
-        throw new Error(`token for ${username}: ${answer.status} ${JSON.stringify(answer.body)}`);
-      }
-      this.#tokens.set(username, answer.body.access);
+      this.#tokens.set(username, this.#askForToken(username));
     }
     return this.#tokens.get(username);
+  }
+
+  async #askForToken(username) {
+    const answer = await this.login(username);
+    if (answer.status !== 200) {
+      this.#tokens.delete(username);
+      throw new Error(`token for ${username}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    }
+    return answer.body.access;
   }
 
   /** Stop everything and remove its files. Fails when a sanitizer had something to say. */
