@@ -82,9 +82,17 @@ for (const [number, part] of PHASES.entries()) {
   });
 }
 
+function groupByClientId(rows) {
+  const groups = new Map();
+  for (const row of rows) {
+    groups.set(row.client_id, [...(groups.get(row.client_id) ?? []), row]);
+  }
+  return groups;
+}
+
 test('every acknowledged message is stored exactly once, as it was acknowledged', async () => {
-  const rows = await system.sql(`SELECT id, seq, channel_id, content, client_id FROM chat_message`);
-  const byClientId = Map.groupBy ? Map.groupBy(rows, (row) => row.client_id) : groupBy(rows);
+  const rows = await system.sql('SELECT id, seq, content, client_id FROM chat_message');
+  const byClientId = groupByClientId(rows);
   assert.equal(rows.length, SENDERS * PER_PHASE * PHASES.length);
   for (const sender of senders) {
     for (const [clientId, frame] of sender.acknowledged) {
@@ -95,14 +103,6 @@ test('every acknowledged message is stored exactly once, as it was acknowledged'
     }
   }
 });
-
-function groupBy(rows) {
-  const groups = new Map();
-  for (const row of rows) {
-    groups.set(row.client_id, [...(groups.get(row.client_id) ?? []), row]);
-  }
-  return groups;
-}
 
 test('seq has no gap in any channel', async () => {
   const rows = await system.sql(`SELECT c.name, c.last_seq, count(m.id) AS count, min(m.seq), max(m.seq)
