@@ -90,7 +90,6 @@ struct gateway {
     struct buf deflated;
     struct buf json;
     struct buf envelope;
-
     struct loop_timer *tick;
     uint32_t ticks;
     uint64_t last_tick_ms, awake_ms; /* upkeep: after a sleep nothing is given up before awake_ms */
