@@ -26,7 +26,7 @@ packages_install() {
     local -a missing as_root=()
     command -v dpkg-query >/dev/null ||
         die "this is no Debian: install what tools/dev/packages.sh lists, then use CMake directly"
-    mapfile -t missing < <(packages_missing "$@")
+    mapfile -t missing < <(packages_missing "$@" | sort -u)
     if [ ${#missing[@]} -eq 0 ]; then
         return
     fi
