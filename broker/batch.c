@@ -132,7 +132,7 @@ int batch_add_entry(struct batch *b, struct partition *p, struct entry_id id,
     return 0;
 }
 
-int batch_add_again(struct batch *b, struct partition *p, const struct message_row *rows,
+int batch_add_again(struct batch *b, struct partition *p, const struct content_row *rows,
                     size_t count)
 {
     int err = 0;
@@ -144,7 +144,7 @@ int batch_add_again(struct batch *b, struct partition *p, const struct message_r
         return ERR_NOMEM;
     }
     for (size_t i = 0; i < count && !err; i++) {
-        struct message_row *row = &b->again[i];
+        struct content_row *row = &b->again[i];
         *row = rows[i];
         err = arena_dup(b->arena, rows[i].author_username, &row->author_username);
         err = err ? err : arena_dup(b->arena, rows[i].author_avatar, &row->author_avatar);

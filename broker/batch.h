@@ -17,7 +17,7 @@
                               usual 256 KiB, with what is derived from them */
 #define BATCH_ENVELOPES_MAX                                                                        \
     3072u /* then no further entry; with the last one it stays below                               \
-            STORE_BATCH_MESSAGES_MAX */
+            STORE_BATCH_ROWS_MAX */
 #define BATCH_BYTES_MAX                                                                            \
     (2u * 1024u * 1024u) /* of envelopes; then no further entry. Rendered at their worst (each     \
                             character an entity) they stay below EGRESS_GATEWAY_MAX_BYTES */
@@ -50,7 +50,7 @@ struct batch {
     struct batch_part parts[PARTITIONS_MAX];
     size_t part_count;
     size_t entry_count, bytes;
-    struct message_row *again; /* takeover: rows to deliver again */
+    struct content_row *again; /* takeover: rows to deliver again */
     struct room **again_rooms;
     size_t again_count;
     struct bytes dead_gateway; /* its connections are to be removed */
@@ -81,5 +81,5 @@ struct entry_fields {
 NODISCARD int batch_add_entry(struct batch *b, struct partition *p, struct entry_id id,
                               const struct entry_fields *fields);
 /* Copy rows that are to be delivered again. */
-NODISCARD int batch_add_again(struct batch *b, struct partition *p, const struct message_row *rows,
+NODISCARD int batch_add_again(struct batch *b, struct partition *p, const struct content_row *rows,
                               size_t count);

@@ -55,7 +55,7 @@ void announce_presence(struct world *w, struct room *room, bool is_joined, int64
     effects_publish(w->fx, room, &item);
 }
 
-struct chat_message message_of_row(const struct message_row *row)
+struct chat_message message_of_row(const struct content_row *row)
 {
     return (struct chat_message){.id = row->id,
                                  .channel_id = row->channel_id,

@@ -57,6 +57,6 @@ void reply_ack(struct world *w, const struct work *work);
 void announce_presence(struct world *w, struct room *room, bool is_joined, int64_t user_id,
                        struct bytes username);
 /* The frame's view of a row. */
-struct chat_message message_of_row(const struct message_row *row);
+struct chat_message message_of_row(const struct content_row *row);
 /* A stored message shown (again) to the room. `frame` is its JSON. */
 void publish_message(struct world *w, const struct room *room, uint64_t seq, struct bytes frame);

@@ -26,7 +26,7 @@ void effects_done(struct effects *fx)
         buf_done(&g->items);
     }
     buf_done(&fx->scratch);
-    mem_free(fx->messages);
+    mem_free(fx->rows);
     mem_free(fx->seqs);
     memset(fx, 0, sizeof(*fx));
 }
@@ -145,7 +145,7 @@ static void *grow(void *array, size_t count, size_t *cap, size_t size)
     return p;
 }
 
-static void move_seq(struct effects *fx, const struct message_row *row)
+static void move_seq(struct effects *fx, const struct content_row *row)
 {
     struct seq_move *moves;
     for (size_t i = fx->seq_count; i-- > 0;) {
@@ -163,15 +163,15 @@ static void move_seq(struct effects *fx, const struct message_row *row)
     moves[fx->seq_count++] = (struct seq_move){row->channel_id, row->seq - 1, row->seq};
 }
 
-void effects_store(struct effects *fx, const struct message_row *row)
+void effects_store(struct effects *fx, const struct content_row *row)
 {
-    struct message_row *rows =
-        grow(fx->messages, fx->message_count, &fx->message_cap, sizeof(*rows));
+    struct content_row *rows =
+        grow(fx->rows, fx->row_count, &fx->row_cap, sizeof(*rows));
     if (!rows) {
         fx->err = ERR_NOMEM;
         return;
     }
-    fx->messages = rows;
-    rows[fx->message_count++] = *row;
+    fx->rows = rows;
+    rows[fx->row_count++] = *row;
     move_seq(fx, row);
 }

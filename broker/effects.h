@@ -25,8 +25,8 @@ struct effects_gateway {
 struct effects {
     struct arena *arena;
     struct effects_gateway *gateways;
-    struct message_row *messages;
-    size_t message_count, message_cap;
+    struct content_row *messages;
+    size_t row_count, row_cap;
     struct seq_move *seqs;
     size_t seq_count, seq_cap;
     struct down_section open; /* partition and origin of the section that is open */
@@ -45,4 +45,4 @@ void effects_item(struct effects *fx, struct bytes gateway, const struct down_it
 void effects_publish(struct effects *fx, const struct room *room, const struct down_item *item);
 /* Store a message; the channel's seq moves from row->seq - 1 to row->seq. Strings must live in
  * the arena or longer. */
-void effects_store(struct effects *fx, const struct message_row *row);
+void effects_store(struct effects *fx, const struct content_row *row);

@@ -66,7 +66,7 @@ static void store_and_show(struct world *w, struct work *work, struct bytes cont
     const struct up_frame *frame = &work->env.frame;
     struct room *room = work->room;
     struct client_key key = {room->channel_id, frame->actor.user_id, frame->msg.client_id};
-    struct message_row row = {.id = take_id(w),
+    struct content_row row = {.id = take_id(w),
                               .channel_id = room->channel_id,
                               .author_id = frame->actor.user_id,
                               .content = content,

@@ -128,7 +128,7 @@ static bool advance(struct pipeline *pl, struct batch *b, bool is_first)
         return false;
     }
     err = pipeline_handle(pl, b);
-    if (!err && b->fx.message_count) {
+    if (!err && b->fx.row_count) {
         err = pipeline_commit(pl, b);
     } else if (!err) {
         pipeline_set_state(pl, b, BATCH_COMMITTED);

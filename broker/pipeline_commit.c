@@ -10,8 +10,8 @@
 
 static void note_first_copies(struct pipeline *pl, const struct batch *b)
 {
-    for (size_t i = 0; i < b->fx.message_count; i++) {
-        const struct message_row *row = &b->fx.messages[i];
+    for (size_t i = 0; i < b->fx.row_count; i++) {
+        const struct content_row *row = &b->fx.rows[i];
         const struct client_key key = {row->channel_id, row->author_id, row->client_id};
         if (row->client_id.len) {
             recent_commit(pl->recent, &key);
@@ -50,8 +50,8 @@ int pipeline_commit(struct pipeline *pl, struct batch *b)
     struct store_batch batch = {.positions = moves,
                                 .seqs = b->fx.seqs,
                                 .seq_count = b->fx.seq_count,
-                                .messages = b->fx.messages,
-                                .message_count = b->fx.message_count};
+                                .messages = b->fx.rows,
+                                .row_count = b->fx.row_count};
     int err;
 
     for (size_t i = 0; i < b->part_count; i++) {

@@ -104,7 +104,7 @@ static void note_stored(struct batch *b, const struct work *w, int64_t id)
 static void handle_again(struct pipeline *pl, struct world *world, struct batch *b)
 {
     for (size_t i = 0; i < b->again_count; i++) {
-        struct message_row *row = &b->again[i];
+        struct content_row *row = &b->again[i];
         struct room *room = b->again_rooms[i];
         struct chat_message message = message_of_row(row);
         struct client_key key = {row->channel_id, row->author_id, row->client_id};
@@ -198,7 +198,7 @@ int pipeline_handle(struct pipeline *pl, struct batch *b)
     }
     for (size_t i = 0; i < b->work_count && !b->fx.err; i++) {
         struct work *w = &b->works[i];
-        size_t stored = b->fx.message_count;
+        size_t stored = b->fx.row_count;
         if (w->origin.partition != partition || entry_id_cmp(w->origin.entry, entry) != 0) {
             partition = w->origin.partition;
             entry = w->origin.entry;
@@ -207,11 +207,11 @@ int pipeline_handle(struct pipeline *pl, struct batch *b)
         w->is_stale = redis_now + w->waited_ms > entry.ms + FRAME_STALE_MS;
         count_work(pl, w);
         handle_work(pl, &world, w);
-        if (b->fx.message_count > stored) {
-            note_stored(b, w, b->fx.messages[stored].id);
+        if (b->fx.row_count > stored) {
+            note_stored(b, w, b->fx.rows[stored].id);
         }
     }
     effects_end(&b->fx);
-    id_pool_use(pl->ids, b->fx.message_count);
+    id_pool_use(pl->ids, b->fx.row_count);
     return b->fx.err;
 }

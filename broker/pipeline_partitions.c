@@ -37,7 +37,7 @@ static void start_takeover(struct pipeline *pl, struct partition *p)
     }
 }
 
-static size_t again_count(const struct message_row *rows, size_t count)
+static size_t again_count(const struct content_row *rows, size_t count)
 {
     size_t n = 0, bytes = 0;
     while (n < count && n < AGAIN_ROWS_MAX && bytes < AGAIN_BYTES_MAX) {
@@ -47,7 +47,7 @@ static size_t again_count(const struct message_row *rows, size_t count)
 }
 
 /* The batches that deliver the rows again; at least one, which lets intake begin. */
-static int make_again(struct pipeline *pl, struct partition *p, const struct message_row *rows,
+static int make_again(struct pipeline *pl, struct partition *p, const struct content_row *rows,
                       size_t count, struct batch **list)
 {
     size_t done = 0, n;
@@ -65,7 +65,7 @@ static int make_again(struct pipeline *pl, struct partition *p, const struct mes
 }
 
 /* What is needed of the rows to go on from here. */
-static int note_rows(struct partition *p, const struct message_row *rows, size_t count)
+static int note_rows(struct partition *p, const struct content_row *rows, size_t count)
 {
     int64_t lowest_id = INT64_MAX;
     int err = 0;
@@ -79,7 +79,7 @@ static int note_rows(struct partition *p, const struct message_row *rows, size_t
     return err;
 }
 
-void pipeline_on_takeover_ready(void *arg, struct partition *p, const struct message_row *rows,
+void pipeline_on_takeover_ready(void *arg, struct partition *p, const struct content_row *rows,
                                 size_t count)
 {
     struct pipeline *pl = arg;

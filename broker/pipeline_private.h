@@ -52,7 +52,7 @@ NODISCARD int pipeline_commit(struct pipeline *pl, struct batch *b);
 bool pipeline_deliver(struct pipeline *pl, struct batch *b); /* false: it was aborted */
 void pipeline_finish_delivered(struct pipeline *pl);
 /* pipeline_partitions.c */
-void pipeline_on_takeover_ready(void *arg, struct partition *p, const struct message_row *rows,
+void pipeline_on_takeover_ready(void *arg, struct partition *p, const struct content_row *rows,
                                 size_t count);
 void pipeline_on_takeover_failed(void *arg, struct partition *p, int err);
 void pipeline_retry(void *pipeline);

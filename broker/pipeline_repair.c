@@ -13,7 +13,7 @@
 
 #define SINGLE_ENTRY_READS 256u /* how long to go on one entry at a time */
 
-static void remember(struct pipeline *pl, const struct message_row *row)
+static void remember(struct pipeline *pl, const struct content_row *row)
 {
     struct chat_message message = message_of_row(row);
     struct client_key key = {row->channel_id, row->author_id, row->client_id};
@@ -28,7 +28,7 @@ static void remember(struct pipeline *pl, const struct message_row *row)
     }
 }
 
-static void on_first_copies(void *arg, int err, const struct message_row *rows, size_t count)
+static void on_first_copies(void *arg, int err, const struct content_row *rows, size_t count)
 {
     struct batch *b = arg;
     struct pipeline *pl = b->owner;
@@ -49,8 +49,8 @@ static void on_first_copies(void *arg, int err, const struct message_row *rows, 
 static size_t list_keys(const struct batch *b, struct client_key *keys)
 {
     size_t n = 0;
-    for (size_t i = 0; i < b->fx.message_count; i++) {
-        const struct message_row *row = &b->fx.messages[i];
+    for (size_t i = 0; i < b->fx.row_count; i++) {
+        const struct content_row *row = &b->fx.rows[i];
         if (row->client_id.len) {
             keys[n++] = (struct client_key){row->channel_id, row->author_id, row->client_id};
         }
@@ -68,7 +68,7 @@ static int look_up_repeats(struct pipeline *pl, struct batch *b)
     int err;
 
     for (x = b; x; x = x->next) {
-        max += x->fx.message_count;
+        max += x->fx.row_count;
     }
     keys = arena_alloc(b->arena, max * sizeof(*keys));
     if (!keys) {
@@ -126,7 +126,7 @@ void pipeline_commit_failed(struct pipeline *pl, struct batch *b, int err)
     if (is_behind_failed(pl, b)) {
         return;
     }
-    log_warn("commit_failed", LOG_ERR(err), LOG_U64("messages", b->fx.message_count));
+    log_warn("commit_failed", LOG_ERR(err), LOG_U64("messages", b->fx.row_count));
     if (err == ERR_CONFLICT && look_up_repeats(pl, b) == 0) {
         return;
     }

@@ -15,7 +15,7 @@
 #include "proto/delivery.h"
 
 #define STORE_PENDING_MAX 4096u
-#define STORE_BATCH_MESSAGES_MAX 4096u
+#define STORE_BATCH_ROWS_MAX 4096u
 
 struct store;
 
@@ -26,13 +26,25 @@ struct origin {
     uint32_t index; /* of the envelope in its entry */
 };
 
-struct message_row {
-    int64_t id, channel_id, author_id;
+/* What takes a place in a channel's seq. The numbers are those of the tables. */
+enum content_kind { CONTENT_MESSAGE, CONTENT_EDIT, CONTENT_DELETION, CONTENT_BATCH };
+
+struct content_row {
+    enum content_kind kind;
+    int64_t id, channel_id, author_id;           /* author: who did it */
     struct bytes author_username, author_avatar; /* filled when read, ignored when written */
-    struct bytes content, client_id;             /* client_id empty = none (NULL) */
+    struct bytes content;   /* text, new text, nothing, or the updates as JSON; of a message that
+                               was edited since: the text with which it was first shown */
+    struct bytes client_id; /* messages; empty = none (NULL) */
     uint64_t timestamp_ms, seq;
-    int64_t reply_to; /* 0 = none (NULL) */
+    int64_t reply_to;   /* messages; 0 = none (NULL) */
+    int64_t message_id; /* edits and deletions: which; else 0 */
     struct origin origin;
+};
+
+struct read_row { /* how far somebody has read */
+    int64_t channel_id, user_id, message_id;
+    uint64_t timestamp_ms;
 };
 
 /* ---- commit: the effects of one batch and the positions that go with them ---- */
@@ -53,8 +65,10 @@ struct store_batch {
     size_t position_count;
     const struct seq_move *seqs;
     size_t seq_count;
-    const struct message_row *messages;
-    size_t message_count;
+    const struct content_row *rows;
+    size_t row_count;
+    const struct read_row *reads; /* those that are behind what is stored change nothing */
+    size_t read_count;
 };
 typedef void store_done_fn(void *arg, int err);
 /* One transaction. At most two are under way (pipelined; the second sees the first's effects or
@@ -74,12 +88,16 @@ typedef void store_claim_fn(void *arg, int err, const struct partition_claim *cl
 NODISCARD int store_claim(struct store *s, uint32_t partition, struct bytes owner,
                           store_claim_fn *fn, void *arg);
 
-typedef void store_messages_fn(void *arg, int err, const struct message_row *rows, size_t count);
-/* Messages with id >= from_id that came from entries of `partition` after `after`, by seq per
- * channel. At most `limit`. */
-NODISCARD int store_messages_after(struct store *s, uint32_t partition, struct entry_id after,
-                                   int64_t from_id, uint32_t limit, store_messages_fn *fn,
+typedef void store_rows_fn(void *arg, int err, const struct content_row *rows, size_t count);
+/* Content with id >= from_id that came from entries of `partition` after `after`, by seq per
+ * channel. At most `limit`, those with the lowest ids. */
+NODISCARD int store_undelivered(struct store *s, uint32_t partition, struct entry_id after,
+                                   int64_t from_id, uint32_t limit, store_rows_fn *fn,
                                    void *arg);
+
+/* Content of a channel with after < seq <= until, by seq; the first `limit` of it. */
+NODISCARD int store_content(struct store *s, int64_t channel_id, uint64_t after, uint64_t until,
+                            uint32_t limit, store_rows_fn *fn, void *arg);
 
 struct client_key {
     int64_t channel_id, author_id;
@@ -87,7 +105,7 @@ struct client_key {
 };
 /* Those of the keys that are stored already. */
 NODISCARD int store_find_clients(struct store *s, const struct client_key *keys, size_t count,
-                                 store_messages_fn *fn, void *arg);
+                                 store_rows_fn *fn, void *arg);
 
 /* Fresh message ids, ascending. */
 typedef void store_ids_fn(void *arg, int err, const int64_t *ids, size_t count);
@@ -125,10 +143,14 @@ NODISCARD int store_channel(struct store *s, struct bytes room, int64_t user_id,
 NODISCARD int store_channel_by_id(struct store *s, int64_t id, int64_t user_id,
                                   store_channel_fn *fn, void *arg);
 
-typedef void store_target_fn(void *arg, int err, bool is_there);
-/* Is there an undeleted message with this id in this channel? */
-NODISCARD int store_message_exists(struct store *s, int64_t channel_id, int64_t message_id,
-                                   store_target_fn *fn, void *arg);
+struct target_row { /* of a message that a frame is about */
+    int64_t author_id;
+    bool is_deleted;
+    int64_t read_id; /* how far the reader asked about has read this channel; 0 = nothing */
+};
+typedef void store_target_fn(void *arg, int err, const struct target_row *target); /* NULL: none */
+NODISCARD int store_target(struct store *s, int64_t channel_id, int64_t message_id,
+                           int64_t reader_id, store_target_fn *fn, void *arg);
 
 /* ---- tokens ---- */
 /* Record the time of a login, as Django does (auth_user.last_login). Its failure is only logged. */

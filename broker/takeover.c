@@ -2,7 +2,7 @@
 /* The steps of a takeover, one asynchronous call after the other:
  *
  *   GET lease -> store_claim -> XGROUP CREATE -> XINFO GROUPS (watermark) -> XINFO STREAM (has
- * Redis forgotten entries?) -> [XSETID] -> store_messages_after(watermark) -> on_ready
+ * Redis forgotten entries?) -> [XSETID] -> store_undelivered(watermark) -> on_ready
  *
  * Each step first checks that the partition is still of the generation that it started with. */
 #include "broker/takeover.h"
@@ -36,7 +36,7 @@ static bool is_current(struct takeover *t, int err)
     return true;
 }
 
-static void on_rows(void *arg, int err, const struct message_row *rows, size_t count)
+static void on_rows(void *arg, int err, const struct content_row *rows, size_t count)
 {
     struct takeover *t = arg;
     struct partition *p = t->p;
@@ -59,7 +59,7 @@ static void on_rows(void *arg, int err, const struct message_row *rows, size_t c
 
 static void fetch_rows(struct takeover *t)
 {
-    int err = store_messages_after(t->deps->store, t->p->id, t->watermark, t->claim.redeliver_from,
+    int err = store_undelivered(t->deps->store, t->p->id, t->watermark, t->claim.redeliver_from,
                                    TAKEOVER_ROWS_MAX, on_rows, t);
     if (err) {
         finish(t, err);

@@ -17,7 +17,7 @@ struct takeover_deps {
     struct bytes owner;
     /* The partition is filled in (cursor, position, …) and may become ACTIVE after `rows` were
      * delivered again. Not called when the partition's generation has changed meanwhile. */
-    void (*on_ready)(void *arg, struct partition *p, const struct message_row *rows,
+    void (*on_ready)(void *arg, struct partition *p, const struct content_row *rows,
                      size_t row_count);
     void (*on_failed)(void *arg, struct partition *p, int err); /* ERR_STATE: another's lease */
     void *arg;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What a browser sent: JSON text -> typed fields. UTF-8 and depth are checked before jansson sees
- * the text, everything after it here. Does not sanitise, does not know sessions or permissions.
- * Called by gateway/inbound for every frame.
+/* What a browser sent: JSON text -> type and client_id; the fields of each kind are read by
+ * client_fields.c. UTF-8 and depth are checked before jansson sees the text. Does not sanitise,
+ * does not know sessions or permissions. Called by gateway/inbound for every frame.
  *
  * NULs are let through the JSON reader (JSON_ALLOW_NUL) and refused afterwards, so that the error
  * frame can still carry the client_id. */
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "proto/client_msg_impl.h"
 
 #define NUL_ESCAPE "\\u0000"
 
@@ -119,11 +120,6 @@ static int load(struct bytes json, json_t **out_root)
     return err;
 }
 
-static struct bytes string_of(const json_t *value)
-{
-    return bytes_of(json_string_value(value), json_string_length(value));
-}
-
 static bool has_nul(struct bytes text)
 {
     return text.len && memchr(text.ptr, 0, text.len);
@@ -133,7 +129,7 @@ static bool has_nul(struct bytes text)
 static bool tree_has_nul(json_t *value)
 {
     if (json_is_string(value)) {
-        return has_nul(string_of(value));
+        return has_nul(client_string(value));
     }
     for (size_t i = 0; i < json_array_size(value); i++) {
         if (tree_has_nul(json_array_get(value, i))) {
@@ -148,44 +144,19 @@ static bool tree_has_nul(json_t *value)
     return false;
 }
 
-/* A field's value; NULL when it is absent or null. */
-static json_t *field(const json_t *frame, const char *name)
+int client_read_kind(const json_t *frame, enum client_kind *out_kind)
 {
-    json_t *value = json_object_get(frame, name);
-
-    return json_is_null(value) ? NULL : value;
-}
-
-/* Absent: *out_id stays. */
-static int read_id(const json_t *value, int64_t *out_id)
-{
-    if (!value) {
-        return 0;
-    }
-    if (!json_is_integer(value)) {
-        return ERR_TYPE;
-    }
-    json_int_t n = json_integer_value(value);
-    if (n < 1 || n > ID_MAX) {
-        return ERR_RANGE;
-    }
-    *out_id = n;
-    return 0;
-}
-
-static int read_kind(const json_t *frame, enum client_kind *out_kind)
-{
-    const json_t *type = field(frame, "type");
-    const json_t *action = field(frame, "action");
+    const json_t *type = client_field(frame, "type");
+    const json_t *action = client_field(frame, "action");
 
     if (!type) {
-        bool is_heartbeat = json_is_string(action) && bytes_eq_str(string_of(action), "heartbeat");
+        bool is_heartbeat = json_is_string(action) && bytes_eq_str(client_string(action), "heartbeat");
         *out_kind = is_heartbeat ? KIND_HEARTBEAT : KIND_INVALID;
     } else if (!json_is_string(type)) {
         return ERR_TYPE;
     } else {
         /* A heartbeat is an action; as a type it is unknown like any other. */
-        enum client_kind kind = kind_find(string_of(type));
+        enum client_kind kind = kind_find(client_string(type));
         *out_kind = kind == KIND_HEARTBEAT ? KIND_INVALID : kind;
     }
     return *out_kind == KIND_INVALID ? ERR_NOT_FOUND : 0;
@@ -193,7 +164,7 @@ static int read_kind(const json_t *frame, enum client_kind *out_kind)
 
 static int read_client_id(const json_t *frame, struct arena *arena, struct bytes *out_id)
 {
-    const json_t *value = field(frame, "client_id");
+    const json_t *value = client_field(frame, "client_id");
 
     if (!value) {
         return 0;
@@ -201,7 +172,7 @@ static int read_client_id(const json_t *frame, struct arena *arena, struct bytes
     if (!json_is_string(value)) {
         return ERR_TYPE;
     }
-    struct bytes id = string_of(value);
+    struct bytes id = client_string(value);
     if (has_nul(id)) {
         return ERR_SYNTAX;
     }
@@ -211,60 +182,6 @@ static int read_client_id(const json_t *frame, struct arena *arena, struct bytes
     return arena_dup(arena, id, out_id);
 }
 
-static int read_attachments(const json_t *frame, struct client_msg *msg)
-{
-    const json_t *list = field(frame, "attachments");
-
-    if (!list) {
-        return 0;
-    }
-    if (!json_is_array(list)) {
-        return ERR_TYPE;
-    }
-    size_t count = json_array_size(list);
-    if (count > ATTACHMENTS_MAX) {
-        return ERR_LIMIT;
-    }
-    for (size_t i = 0; i < count; i++) {
-        const json_t *id = json_array_get(list, i);
-        int err = json_is_null(id) ? ERR_TYPE : read_id(id, &msg->attachments[i]);
-        if (err) {
-            return err;
-        }
-    }
-    msg->attachment_count = (uint32_t)count;
-    return 0;
-}
-
-/* `message`, which may be missing only when there are attachments. */
-static int read_text(const json_t *frame, struct arena *arena, struct client_msg *msg)
-{
-    const json_t *value = field(frame, "message");
-
-    if (!value) {
-        return msg->attachment_count ? 0 : ERR_MISSING;
-    }
-    if (!json_is_string(value)) {
-        return ERR_TYPE;
-    }
-    return arena_dup(arena, string_of(value), &msg->text);
-}
-
-static int read_chat_message(const json_t *frame, struct arena *arena, struct client_msg *msg)
-{
-    int err = read_id(field(frame, "channel_id"), &msg->channel_id);
-    if (!err) {
-        err = read_id(field(frame, "reply_to"), &msg->reply_to);
-    }
-    if (!err) {
-        err = read_attachments(frame, msg);
-    }
-    if (!err) {
-        err = read_text(frame, arena, msg);
-    }
-    return err;
-}
-
 /* Type and client_id come first, so that they are there when something else is wrong. */
 static int read_frame(json_t *frame, struct bytes json, struct arena *arena, struct client_msg *msg)
 {
@@ -272,7 +189,7 @@ static int read_frame(json_t *frame, struct bytes json, struct arena *arena, str
         return ERR_SYNTAX;
     }
     int id_err = read_client_id(frame, arena, &msg->client_id);
-    int err = read_kind(frame, &msg->kind);
+    int err = client_read_kind(frame, &msg->kind);
 
     /* The escape is the only way to write a NUL; without it there is no need to look further. */
     bool may_have_nul = memmem(json.ptr, json.len, NUL_ESCAPE, sizeof(NUL_ESCAPE) - 1);
@@ -282,10 +199,10 @@ static int read_frame(json_t *frame, struct bytes json, struct arena *arena, str
     if (id_err == ERR_NOMEM) {
         return id_err;
     }
-    if (err || msg->kind != KIND_CHAT_MESSAGE) {
-        return err; /* the other kinds have no fields, client_id is one of a chat_message */
+    if (!err && msg->kind == KIND_CHAT_MESSAGE) {
+        err = id_err; /* elsewhere a client_id only comes back in errors: a bad one is none */
     }
-    return id_err ? id_err : read_chat_message(frame, arena, msg);
+    return err ? err : client_read_fields(frame, arena, msg);
 }
 
 int client_msg_parse(struct bytes json, struct arena *arena, struct client_msg *out_msg)

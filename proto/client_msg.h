@@ -18,11 +18,19 @@ struct client_msg {
     enum client_kind kind;  /* KIND_INVALID for an unknown or missing type */
     struct bytes client_id; /* empty = none given; set whenever it was readable, also
                                when another field is bad, so that the error can carry it */
-    struct bytes text;      /* chat_message: message (before sanitising) */
+    struct bytes text;      /* chat_message: message, edit_message: new_content, both before
+                               sanitising; batch_update: the JSON array of the objects that are
+                               no frames, empty = none; refresh_token: token */
     int64_t channel_id;     /* 0 = none given */
     int64_t reply_to;       /* 0 = none given */
+    int64_t message_id;     /* edit, delete, receipt; else 0 */
+    bool is_typing;         /* typing */
     int64_t attachments[ATTACHMENTS_MAX];
     uint32_t attachment_count;
+    /* batch_update: the objects that are frames, each as the JSON text of a frame of its own.
+     * Does not travel: each of them becomes an envelope. */
+    const struct bytes *parts;
+    uint32_t part_count;
 };
 
 /* Parse one frame. Strings are copied into `arena`. On an error out_msg->kind and
@@ -30,7 +38,7 @@ struct client_msg {
  * "untouched on failure"; all else is zero).
  * Errors: ERR_SYNTAX (not JSON, not an object, NUL, lone surrogate), ERR_UTF8, ERR_DEPTH,
  * ERR_NOT_FOUND (no or unknown type), ERR_MISSING, ERR_TYPE, ERR_RANGE (id out of range),
- * ERR_LIMIT (client_id too long or empty, too many attachments), ERR_NOMEM. */
+ * ERR_LIMIT (client_id too long or empty, too many attachments or updates, no update), ERR_NOMEM. */
 NODISCARD int client_msg_parse(struct bytes json, struct arena *arena, struct client_msg *out_msg);
 
 /* {"action":"heartbeat"} is KIND_HEARTBEAT, {"type":"ping"} is KIND_PING. */

@@ -14,10 +14,11 @@
 
 /* Fields of each kind behind the head. */
 static const unsigned char KIND_FIELDS[] = {
-    [DOWN_GRANTED] = 2, [DOWN_REFUSED] = 2, [DOWN_JOINED] = 3, [DOWN_TOPIC] = 4,
-    [DOWN_REPLY] = 3,   [DOWN_ACK] = 2,     [DOWN_HTTP] = 4,   [DOWN_KICK] = 2,
+    [DOWN_GRANTED] = 5, [DOWN_REFUSED] = 2, [DOWN_JOINED] = 4,  [DOWN_TOPIC] = 6,
+    [DOWN_REPLY] = 3,   [DOWN_ACK] = 2,     [DOWN_HTTP] = 4,    [DOWN_KICK] = 6,
+    [DOWN_TYPING] = 5,  [DOWN_HISTORY] = 4, [DOWN_REFRESHED] = 3,
 };
-#define DOWN_KIND_MAX DOWN_KICK
+#define DOWN_KIND_MAX DOWN_REFRESHED
 
 /* --- parts ------------------------------------------------------------------------------- */
 
@@ -70,12 +71,18 @@ static void put_granted(struct mp_write *w, const struct down_granted *granted)
 {
     actor_put(w, &granted->actor);
     mp_put_str(w, granted->topic);
+    mp_put_u64(w, granted->as_of_ms);
+    mp_put_u64(w, granted->login);
+    mp_put_u64(w, granted->expires_s);
 }
 
 static void get_granted(struct mp_read *r, struct down_granted *granted)
 {
     granted->actor = actor_get(r);
     granted->topic = get_topic(r);
+    granted->as_of_ms = mp_u64(r, UINT64_MAX);
+    granted->login = mp_u64(r, UINT64_MAX);
+    granted->expires_s = mp_u64(r, UINT64_MAX);
 }
 
 static void put_refused(struct mp_write *w, const struct down_refused *refused)
@@ -94,6 +101,7 @@ static void put_joined(struct mp_write *w, const struct down_joined *joined)
 {
     mp_put_str(w, joined->topic);
     mp_put_u64(w, joined->seq);
+    mp_put_bool(w, joined->is_resumed);
     mp_put_str(w, joined->json);
 }
 
@@ -101,6 +109,7 @@ static void get_joined(struct mp_read *r, struct down_joined *joined)
 {
     joined->topic = get_topic(r);
     joined->seq = mp_u64(r, ID_MAX);
+    joined->is_resumed = mp_bool(r);
     joined->json = get_json(r);
 }
 
@@ -109,6 +118,8 @@ static void put_topic(struct mp_write *w, const struct down_topic *topic)
     mp_put_str(w, topic->topic);
     mp_put_u64(w, topic->seq);
     mp_put_i64(w, topic->exclude_user);
+    mp_put_u64(w, topic->exclude_conn);
+    mp_put_i64(w, topic->author);
     mp_put_str(w, topic->json);
 }
 
@@ -117,6 +128,8 @@ static void get_topic_frame(struct mp_read *r, struct down_topic *topic)
     topic->topic = get_topic(r);
     topic->seq = mp_u64(r, ID_MAX);
     topic->exclude_user = id_get(r, 0);
+    topic->exclude_conn = mp_u64(r, UINT64_MAX);
+    topic->author = id_get(r, 0);
     topic->json = get_json(r);
 }
 
@@ -165,13 +178,72 @@ static void get_http(struct mp_read *r, struct down_http *http)
 static void put_kick(struct mp_write *w, const struct down_kick *kick)
 {
     mp_put_i64(w, kick->user_id);
+    mp_put_str(w, kick->topic);
+    mp_put_u64(w, kick->login);
+    mp_put_u64(w, kick->as_of_ms);
+    mp_put_u64(w, kick->code);
     mp_put_u64(w, kick->close);
 }
 
 static void get_kick(struct mp_read *r, struct down_kick *kick)
 {
-    kick->user_id = id_get(r, 1);
+    kick->user_id = id_get(r, 0);
+    kick->topic = get_topic(r);
+    kick->login = mp_u64(r, UINT64_MAX);
+    kick->as_of_ms = mp_u64(r, UINT64_MAX);
+    kick->code = (enum client_code)mp_i64(r, CODE_NONE, CODE_COUNT - 1);
     kick->close = get_close_code(r);
+    if (!r->err && kick->user_id == 0 && kick->topic.len == 0 && kick->login == 0) {
+        mp_fail(r, ERR_RANGE); /* nobody may close everything by accident */
+    }
+}
+
+static void put_typing(struct mp_write *w, const struct down_typing *typing)
+{
+    mp_put_str(w, typing->topic);
+    mp_put_i64(w, typing->channel_id);
+    mp_put_i64(w, typing->user_id);
+    mp_put_str(w, typing->username);
+    mp_put_u64(w, typing->change);
+}
+
+static void get_typing(struct mp_read *r, struct down_typing *typing)
+{
+    typing->topic = get_topic(r);
+    typing->channel_id = id_get(r, 1);
+    typing->user_id = id_get(r, 1);
+    typing->username = mp_text(r, USERNAME_MAX_BYTES);
+    typing->change = (enum typing_change)mp_i64(r, TYPING_ON, TYPING_STOP);
+}
+
+static void put_history(struct mp_write *w, const struct down_history *history)
+{
+    mp_put_str(w, history->topic);
+    mp_put_u64(w, history->after);
+    mp_put_u64(w, history->until);
+    mp_put_str(w, history->frames);
+}
+
+static void get_history(struct mp_read *r, struct down_history *history)
+{
+    history->topic = get_topic(r);
+    history->after = mp_u64(r, ID_MAX);
+    history->until = mp_u64(r, ID_MAX);
+    history->frames = get_json(r);
+}
+
+static void put_refreshed(struct mp_write *w, const struct down_refreshed *refreshed)
+{
+    mp_put_u64(w, refreshed->frame_no);
+    mp_put_u64(w, refreshed->received_us);
+    mp_put_u64(w, refreshed->expires_s);
+}
+
+static void get_refreshed(struct mp_read *r, struct down_refreshed *refreshed)
+{
+    refreshed->frame_no = mp_u64(r, UINT64_MAX);
+    refreshed->received_us = mp_u64(r, UINT64_MAX);
+    refreshed->expires_s = mp_u64(r, UINT64_MAX);
 }
 
 /* --- items ------------------------------------------------------------------------------- */
@@ -203,6 +275,15 @@ static void put_fields(struct mp_write *w, const struct down_item *item)
     case DOWN_KICK:
         put_kick(w, &item->kick);
         break;
+    case DOWN_TYPING:
+        put_typing(w, &item->typing);
+        break;
+    case DOWN_HISTORY:
+        put_history(w, &item->history);
+        break;
+    case DOWN_REFRESHED:
+        put_refreshed(w, &item->refreshed);
+        break;
     }
 }
 
@@ -233,6 +314,15 @@ static void get_fields(struct mp_read *r, struct down_item *item)
     case DOWN_KICK:
         get_kick(r, &item->kick);
         break;
+    case DOWN_TYPING:
+        get_typing(r, &item->typing);
+        break;
+    case DOWN_HISTORY:
+        get_history(r, &item->history);
+        break;
+    case DOWN_REFRESHED:
+        get_refreshed(r, &item->refreshed);
+        break;
     }
 }
 
@@ -252,7 +342,8 @@ int down_item_encode(const struct down_item *item, struct buf *out)
 /* A frame for a topic and a kick are for many connections, all else is for one. */
 static bool is_conn_legal(const struct down_item *item)
 {
-    bool is_for_one = item->kind != DOWN_TOPIC && item->kind != DOWN_KICK;
+    bool is_for_one =
+        item->kind != DOWN_TOPIC && item->kind != DOWN_TYPING && item->kind != DOWN_KICK;
 
     return is_for_one == (item->conn != 0);
 }

@@ -34,12 +34,18 @@ enum down_kind {
     DOWN_REPLY = 5,   /* answer to UP_FRAME: a frame for the sender alone */
     DOWN_ACK = 6,     /* answer to UP_FRAME: it was done; its frame is in the topic */
     DOWN_HTTP = 7,    /* answer to UP_HTTP */
-    DOWN_KICK = 8,    /* close every socket of a user */
+    DOWN_KICK = 8,    /* close sockets that may not stay */
+    DOWN_TYPING = 9,  /* somebody in a topic types, or does not any more */
+    DOWN_HISTORY = 10,   /* answer to UP_HISTORY: frames for one connection */
+    DOWN_REFRESHED = 11, /* answer to UP_REFRESH: the connection may live on */
 };
 
 struct down_granted {
     struct actor actor;
-    struct bytes topic; /* canonical: "chat:7" */
+    struct bytes topic;  /* canonical: "chat:7" */
+    uint64_t as_of_ms;   /* what was decided from is not older than this, by Redis' clock */
+    uint64_t login;      /* hash of the session or token family; 0 = none: see broker/login_id.h */
+    uint64_t expires_s;  /* when the token does, UTC; 0 = no token */
 };
 struct down_refused {
     enum client_code code;
@@ -48,12 +54,15 @@ struct down_refused {
 struct down_joined {
     struct bytes topic;
     uint64_t seq;      /* last content seq of the topic at this point */
+    bool is_resumed;   /* what came after the `since` of the UP_JOIN is to be had by UP_HISTORY */
     struct bytes json; /* connection_established; empty for a rejoin */
 };
 struct down_topic {
     struct bytes topic;
     uint64_t seq;         /* content: its place in the topic; 0 = not content */
     int64_t exclude_user; /* 0 = nobody: sockets of this user are stepped over */
+    uint64_t exclude_conn; /* 0 = none: this connection of this gateway is stepped over */
+    int64_t author;       /* content: whose it is; who wrote, types no more */
     struct bytes json;
 };
 struct down_reply {
@@ -69,14 +78,40 @@ struct down_http {
     struct bytes headers; /* further header lines, each "Name: value\r\n", checked */
     struct bytes body;
 };
+/* Every criterion that is given must fit; at least one is. */
 struct down_kick {
-    int64_t user_id;
+    int64_t user_id;    /* 0 = any */
+    struct bytes topic; /* empty = any */
+    uint64_t login;     /* 0 = any */
+    uint64_t as_of_ms;  /* those that were granted from what was read later may stay */
+    enum client_code code; /* told before; CODE_NONE: nothing, closed for resume */
     enum close_code close;
+};
+enum typing_change {
+    TYPING_ON,
+    TYPING_OFF,
+    TYPING_STOP, /* off, shown only where it is on */
+};
+struct down_typing {
+    struct bytes topic;
+    int64_t channel_id, user_id;
+    struct bytes username;
+    enum typing_change change;
+};
+struct down_history {
+    struct bytes topic;
+    uint64_t after, until; /* the frames are all content with after < seq <= until, in order;
+                              until == after: it cannot be had now */
+    struct bytes frames;   /* JSON texts, each followed by a newline */
+};
+struct down_refreshed {
+    uint64_t frame_no, received_us;
+    uint64_t expires_s;
 };
 
 struct down_item {
     enum down_kind kind;
-    uint64_t conn; /* connection or request id; 0 for TOPIC and KICK */
+    uint64_t conn; /* connection or request id; 0 for TOPIC, TYPING and KICK */
     union {
         struct down_granted granted;
         struct down_refused refused;
@@ -86,6 +121,9 @@ struct down_item {
         struct down_ack ack;
         struct down_http http;
         struct down_kick kick;
+        struct down_typing typing;
+        struct down_history history;
+        struct down_refreshed refreshed;
     };
 };
 

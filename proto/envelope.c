@@ -14,13 +14,14 @@
 
 #define HEAD_FIELDS 3u /* version, kind, conn */
 #define CREDENTIAL_FIELDS 5u
-#define MSG_FIELDS 6u
+#define MSG_FIELDS 8u
 
 /* Fields of each kind behind the head. */
 static const unsigned char KIND_FIELDS[] = {
-    [UP_OPEN] = 4, [UP_JOIN] = 3, [UP_LEAVE] = 4, [UP_FRAME] = 5, [UP_HTTP] = 7,
+    [UP_OPEN] = 4, [UP_JOIN] = 5,    [UP_LEAVE] = 4,   [UP_FRAME] = 5,
+    [UP_HTTP] = 7, [UP_HISTORY] = 3, [UP_REFRESH] = 4,
 };
-#define UP_KIND_MAX UP_HTTP
+#define UP_KIND_MAX UP_REFRESH
 
 /* --- credentials ------------------------------------------------------------------------- */
 
@@ -54,6 +55,8 @@ static void put_msg(struct mp_write *w, const struct client_msg *msg)
     mp_put_str(w, msg->text);
     mp_put_i64(w, msg->channel_id);
     mp_put_i64(w, msg->reply_to);
+    mp_put_i64(w, msg->message_id);
+    mp_put_bool(w, msg->is_typing);
     mp_put_array(w, msg->attachment_count);
     for (uint32_t i = 0; i < msg->attachment_count; i++) {
         mp_put_i64(w, msg->attachments[i]);
@@ -68,6 +71,8 @@ static void get_msg(struct mp_read *r, struct client_msg *msg)
     msg->text = mp_text(r, MESSAGE_MAX_BYTES);
     msg->channel_id = id_get(r, 0);
     msg->reply_to = id_get(r, 0);
+    msg->message_id = id_get(r, 0);
+    msg->is_typing = mp_bool(r);
     msg->attachment_count = mp_array(r, ATTACHMENTS_MAX);
     for (uint32_t i = 0; i < msg->attachment_count; i++) {
         msg->attachments[i] = id_get(r, 1);
@@ -97,6 +102,8 @@ static void put_join(struct mp_write *w, const struct up_join *join)
     actor_put(w, &join->actor);
     mp_put_str(w, join->topic);
     mp_put_bool(w, join->is_rejoin);
+    mp_put_bool(w, join->has_since);
+    mp_put_u64(w, join->since);
 }
 
 static void get_join(struct mp_read *r, struct up_join *join)
@@ -104,6 +111,8 @@ static void get_join(struct mp_read *r, struct up_join *join)
     join->actor = actor_get(r);
     join->topic = mp_text(r, TOPIC_MAX_BYTES);
     join->is_rejoin = mp_bool(r);
+    join->has_since = mp_bool(r);
+    join->since = mp_u64(r, ID_MAX);
 }
 
 static void put_leave(struct mp_write *w, const struct up_leave *leave)
@@ -162,6 +171,36 @@ static void get_http(struct mp_read *r, struct up_http *http)
     get_credentials(r, &http->cred);
 }
 
+static void put_history(struct mp_write *w, const struct up_history *history)
+{
+    mp_put_str(w, history->topic);
+    mp_put_u64(w, history->after);
+    mp_put_u64(w, history->until);
+}
+
+static void get_history(struct mp_read *r, struct up_history *history)
+{
+    history->topic = mp_text(r, TOPIC_MAX_BYTES);
+    history->after = mp_u64(r, ID_MAX);
+    history->until = mp_u64(r, ID_MAX);
+}
+
+static void put_refresh(struct mp_write *w, const struct up_refresh *refresh)
+{
+    mp_put_u64(w, refresh->frame_no);
+    mp_put_u64(w, refresh->received_us);
+    mp_put_i64(w, refresh->user_id);
+    mp_put_str(w, refresh->token);
+}
+
+static void get_refresh(struct mp_read *r, struct up_refresh *refresh)
+{
+    refresh->frame_no = mp_u64(r, UINT64_MAX);
+    refresh->received_us = mp_u64(r, UINT64_MAX);
+    refresh->user_id = id_get(r, 1);
+    refresh->token = mp_text(r, CREDENTIAL_MAX_BYTES);
+}
+
 /* --- whole envelopes --------------------------------------------------------------------- */
 
 int up_envelope_encode(const struct up_envelope *env, struct buf *out)
@@ -190,6 +229,12 @@ int up_envelope_encode(const struct up_envelope *env, struct buf *out)
     case UP_HTTP:
         put_http(&w, &env->http);
         break;
+    case UP_HISTORY:
+        put_history(&w, &env->history);
+        break;
+    case UP_REFRESH:
+        put_refresh(&w, &env->refresh);
+        break;
     }
     return encode_finish(&w, start);
 }
@@ -211,6 +256,12 @@ static void get_fields(struct mp_read *r, struct up_envelope *env)
         break;
     case UP_HTTP:
         get_http(r, &env->http);
+        break;
+    case UP_HISTORY:
+        get_history(r, &env->history);
+        break;
+    case UP_REFRESH:
+        get_refresh(r, &env->refresh);
         break;
     }
 }

@@ -19,6 +19,8 @@ enum up_kind {
     UP_FRAME = 4, /* a client's message                       -> exactly one answer per frame_no:
                      DOWN_REPLY or DOWN_ACK */
     UP_HTTP = 5,  /* an API request                           -> DOWN_HTTP */
+    UP_HISTORY = 6, /* what came between two seqs of a topic  -> DOWN_HISTORY */
+    UP_REFRESH = 7, /* a newer token for an open connection   -> DOWN_REFRESHED or DOWN_REPLY */
 };
 
 /* The user behind a connection, as the broker told at GRANTED. */
@@ -50,6 +52,8 @@ struct up_join {
     struct bytes topic; /* "chat:7" */
     bool is_rejoin;     /* registers again (Redis forgot): nothing is announced, the
                            answer carries only the topic's seq */
+    bool has_since; /* the client has everything up to `since` */
+    uint64_t since;
 };
 
 struct up_leave {
@@ -72,6 +76,17 @@ struct up_http { /* conn is the request's id */
     struct credentials cred;
 };
 
+struct up_history {
+    struct bytes topic;
+    uint64_t after, until; /* content seqs: after < wanted <= until */
+};
+
+struct up_refresh {
+    uint64_t frame_no, received_us; /* as in up_frame */
+    int64_t user_id;                /* must be the token's */
+    struct bytes token;
+};
+
 struct up_envelope {
     enum up_kind kind;
     uint64_t conn; /* id within the gateway's present life, never 0 */
@@ -81,6 +96,8 @@ struct up_envelope {
         struct up_leave leave;
         struct up_frame frame;
         struct up_http http;
+        struct up_history history;
+        struct up_refresh refresh;
     };
 };
 

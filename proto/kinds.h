@@ -14,6 +14,13 @@ enum kind_place { AT_GATEWAY, AT_BROKER };
 /*    enum          type            endpoints  place       counts */
 #define KIND_LIST(X)                                                                               \
     X(CHAT_MESSAGE, "chat_message", EP_CHAT, AT_BROKER, true)                                      \
+    X(EDIT_MESSAGE, "edit_message", EP_CHAT, AT_BROKER, true)                                      \
+    X(DELETE_MESSAGE, "delete_message", EP_CHAT, AT_BROKER, true)                                  \
+    X(TYPING, "typing", EP_CHAT, AT_BROKER, true)                                                  \
+    X(READ_RECEIPT, "read_receipt", EP_CHAT, AT_BROKER, true)                                      \
+    X(MARK_READ, "mark_read", EP_CHAT, AT_BROKER, true)                                            \
+    X(BATCH_UPDATE, "batch_update", EP_CHAT, AT_BROKER, true)                                      \
+    X(REFRESH_TOKEN, "refresh_token", EP_CHAT, AT_BROKER, true)                                    \
     X(PING, "ping", EP_CHAT, AT_GATEWAY, false)                                                    \
     X(HEARTBEAT, "heartbeat", EP_CHAT, AT_GATEWAY, false)
 

@@ -3,7 +3,7 @@
 /* Every bound of the protocol between gateway, Redis and broker, with its reason. Bounds that an
  * operator may move are settings instead (docs/config.md); these here are shared constants. */
 
-#define PROTO_VERSION 1u
+#define PROTO_VERSION 2u
 
 #define PARTITIONS_MAX 256u          /* setting PARTITIONS stays below; tables are sized by it */
 #define TOPIC_MAX_BYTES 128u         /* "chat:" + 100 of a room name fits */
@@ -17,6 +17,7 @@
 #define ADDRESS_MAX_BYTES 64u        /* text of an IPv6 address with its zone */
 #define GATEWAY_NAME_MAX 128u        /* "<name>.<16 hex digits>" */
 #define ATTACHMENTS_MAX 20u          /* of one message */
+#define BATCH_UPDATES_MAX 50u        /* PROTOCOL.md §3: objects in one batch_update */
 #define JSON_DEPTH_MAX 32u           /* PROTOCOL.md §7 */
 #define MP_DEPTH_MAX 32u             /* nesting of a msgpack value that is stepped over */
 #define ID_MAX 9007199254740991LL    /* 2^53-1: exact in every JSON reader */
@@ -33,6 +34,9 @@
  * cost of an entry vanishes, small enough that the broker's batches stay even. */
 #define UPLINK_BATCH_ENVELOPES 512u
 #define UPLINK_BATCH_BYTES (256u * 1024u)
+/* Frames that a client missed, of one answer: several make a write worth its system call, and a
+ * page waits in memory for each client that comes back. */
+#define HISTORY_PAGE_BYTES (128u * 1024u)
 #define SECTION_ITEMS_MAX 65536u /* items of one section of a delivery */
 
 /* An envelope older than this when the broker comes to it is refused (SERVICE_UNAVAILABLE): the

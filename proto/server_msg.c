@@ -75,6 +75,73 @@ int server_chat_message(const struct chat_message *m, struct buf *out)
     return finish(&j, start);
 }
 
+int server_edit_message(const struct message_edit *e, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin("edit_message", out);
+
+    json_ki64(&j, "message_id", e->message_id);
+    json_kstr(&j, "new_content", e->new_content);
+    json_ki64(&j, "channel_id", e->channel_id);
+    json_ki64(&j, "user_id", e->user_id);
+    json_ktime(&j, "edited_at", e->edited_at_ms);
+    json_ki64(&j, "seq", (int64_t)e->seq);
+    return finish(&j, start);
+}
+
+int server_delete_message(const struct message_deletion *d, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin("delete_message", out);
+
+    json_ki64(&j, "message_id", d->message_id);
+    json_ki64(&j, "channel_id", d->channel_id);
+    json_ki64(&j, "user_id", d->user_id);
+    json_ktime(&j, "deleted_at", d->deleted_at_ms);
+    json_ki64(&j, "seq", (int64_t)d->seq);
+    return finish(&j, start);
+}
+
+int server_batch_update(const struct batch_update *b, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin("batch_update", out);
+
+    json_key(&j, "updates");
+    json_raw(&j, b->updates);
+    json_ki64(&j, "user_id", b->user_id);
+    json_kstr(&j, "username", b->username);
+    json_ki64(&j, "channel_id", b->channel_id);
+    json_ki64(&j, "seq", (int64_t)b->seq);
+    json_ktime(&j, "timestamp", b->timestamp_ms);
+    return finish(&j, start);
+}
+
+int server_read_receipt(const struct read_receipt *r, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin("read_receipt", out);
+
+    json_ki64(&j, "message_id", r->message_id);
+    json_ki64(&j, "user_id", r->user_id);
+    json_kstr(&j, "username", r->username);
+    json_ki64(&j, "channel_id", r->channel_id);
+    json_ktime(&j, "timestamp", r->timestamp_ms);
+    return finish(&j, start);
+}
+
+int server_typing(const struct typing *t, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin("typing", out);
+
+    json_ki64(&j, "channel_id", t->channel_id);
+    json_ki64(&j, "user_id", t->user_id);
+    json_kstr(&j, "username", t->username);
+    json_kbool(&j, "is_typing", t->is_typing);
+    return finish(&j, start);
+}
+
 static void put_online_users(struct json_out *j, const struct online_user *users, size_t count)
 {
     json_key(j, "online_users");
@@ -138,6 +205,15 @@ static int put_timed(const char *type, uint64_t timestamp_ms, struct buf *out)
     struct json_out j = begin(type, out);
 
     json_ktime(&j, "timestamp", timestamp_ms);
+    return finish(&j, start);
+}
+
+int server_token_refreshed(uint64_t expires_at_ms, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin("token_refreshed", out);
+
+    json_ktime(&j, "expires_at", expires_at_ms);
     return finish(&j, start);
 }
 

@@ -20,6 +20,41 @@ struct chat_message {
 };
 NODISCARD int server_chat_message(const struct chat_message *m, struct buf *out);
 
+struct message_edit {
+    int64_t message_id, channel_id, user_id;
+    struct bytes new_content;
+    uint64_t edited_at_ms, seq;
+};
+NODISCARD int server_edit_message(const struct message_edit *e, struct buf *out);
+
+struct message_deletion {
+    int64_t message_id, channel_id, user_id;
+    uint64_t deleted_at_ms, seq;
+};
+NODISCARD int server_delete_message(const struct message_deletion *d, struct buf *out);
+
+struct batch_update {
+    struct bytes updates; /* a JSON array, sanitised */
+    int64_t user_id, channel_id;
+    struct bytes username;
+    uint64_t seq, timestamp_ms;
+};
+NODISCARD int server_batch_update(const struct batch_update *b, struct buf *out);
+
+struct read_receipt {
+    int64_t message_id, user_id, channel_id;
+    struct bytes username;
+    uint64_t timestamp_ms;
+};
+NODISCARD int server_read_receipt(const struct read_receipt *r, struct buf *out);
+
+struct typing {
+    int64_t channel_id, user_id;
+    struct bytes username;
+    bool is_typing;
+};
+NODISCARD int server_typing(const struct typing *t, struct buf *out);
+
 struct online_user {
     int64_t user_id;
     struct bytes username;
@@ -47,5 +82,7 @@ NODISCARD int server_room_presence(const struct room_presence *p, struct buf *ou
  * carries one. `sentence` NULL = the code's own. */
 NODISCARD int server_error(enum client_code code, const char *sentence, struct bytes client_id,
                            struct buf *out);
+/* {"type":"token_refreshed","expires_at"}: the answer to refresh_token */
+NODISCARD int server_token_refreshed(uint64_t expires_at_ms, struct buf *out);
 NODISCARD int server_pong(uint64_t timestamp_ms, struct buf *out);
 NODISCARD int server_heartbeat_ack(uint64_t timestamp_ms, struct buf *out);

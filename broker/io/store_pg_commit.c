@@ -55,8 +55,12 @@ static void put_seqs(struct pg_arrays *a, const struct seq_move *s, size_t n)
     }
 }
 
-static void put_messages(struct pg_arrays *a, const struct message_row *m, size_t n)
+static void put_rows(struct pg_arrays *a, const struct content_row *m, size_t n)
 {
+    pg_arrays_begin_i32(a, n);
+    for (size_t i = 0; i < n; i++) {
+        pg_arrays_i32(a, m[i].kind);
+    }
     pg_arrays_begin_i64(a, n);
     for (size_t i = 0; i < n; i++) {
         pg_arrays_i64(a, m[i].id);
@@ -85,9 +89,13 @@ static void put_messages(struct pg_arrays *a, const struct message_row *m, size_
             pg_arrays_null(a);
         }
     }
+    pg_arrays_begin_i64(a, n);
+    for (size_t i = 0; i < n; i++) {
+        pg_arrays_i64(a, m[i].message_id);
+    }
 }
 
-static void put_origins(struct pg_arrays *a, const struct message_row *m, size_t n)
+static void put_origins(struct pg_arrays *a, const struct content_row *m, size_t n)
 {
     pg_arrays_begin_i32(a, n);
     for (size_t i = 0; i < n; i++) {
@@ -107,7 +115,7 @@ static void put_origins(struct pg_arrays *a, const struct message_row *m, size_t
     }
 }
 
-static void put_texts(struct pg_arrays *a, const struct message_row *m, size_t n)
+static void put_texts(struct pg_arrays *a, const struct content_row *m, size_t n)
 {
     pg_arrays_begin_text(a, n);
     for (size_t i = 0; i < n; i++) {
@@ -121,6 +129,36 @@ static void put_texts(struct pg_arrays *a, const struct message_row *m, size_t n
             pg_arrays_null(a);
         }
     }
+}
+
+static void put_reads(struct pg_arrays *a, const struct read_row *r, size_t n)
+{
+    pg_arrays_begin_i64(a, n);
+    for (size_t i = 0; i < n; i++) {
+        pg_arrays_i64(a, r[i].channel_id);
+    }
+    pg_arrays_begin_i64(a, n);
+    for (size_t i = 0; i < n; i++) {
+        pg_arrays_i64(a, r[i].user_id);
+    }
+    pg_arrays_begin_i64(a, n);
+    for (size_t i = 0; i < n; i++) {
+        pg_arrays_i64(a, r[i].message_id);
+    }
+    pg_arrays_begin_time(a, n);
+    for (size_t i = 0; i < n; i++) {
+        pg_arrays_time(a, r[i].timestamp_ms);
+    }
+}
+
+static int64_t count_events(const struct content_row *rows, size_t n)
+{
+    int64_t events = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        events += rows[i].kind != CONTENT_MESSAGE;
+    }
+    return events;
 }
 
 static int commit_error(struct pg_link *link, int err, const struct pg_result *result)
@@ -150,6 +188,7 @@ int store_commit(struct store *s, const struct store_batch *batch, store_done_fn
 {
     struct store_request request = {.store = s, .arg = arg, .fn.done = fn};
     struct pg_param params[PG_LINK_PARAMS_MAX];
+    struct pg_i64 events = pg_i64_of(count_events(batch->rows, batch->row_count));
     struct pg_arrays a;
     int err;
 
@@ -159,18 +198,20 @@ int store_commit(struct store *s, const struct store_batch *batch, store_done_fn
     if (s->commits_in_flight >= COMMITS_IN_FLIGHT_MAX) {
         return ERR_BUSY;
     }
-    if (batch->message_count > STORE_BATCH_MESSAGES_MAX) {
+    if (batch->row_count > STORE_BATCH_ROWS_MAX || batch->read_count > STORE_BATCH_ROWS_MAX) {
         return ERR_LIMIT;
     }
     pg_arrays_init(&a, &s->scratch);
     put_positions(&a, batch->positions, batch->position_count);
     put_seqs(&a, batch->seqs, batch->seq_count);
-    put_messages(&a, batch->messages, batch->message_count);
-    put_origins(&a, batch->messages, batch->message_count);
-    put_texts(&a, batch->messages, batch->message_count);
+    put_rows(&a, batch->rows, batch->row_count);
+    put_origins(&a, batch->rows, batch->row_count);
+    put_texts(&a, batch->rows, batch->row_count);
+    put_reads(&a, batch->reads, batch->read_count);
     err = pg_arrays_finish(&a, params);
     if (err == 0) {
-        err = store_pg_submit(s->commits, STMT_COMMIT, params, a.count, on_commit, &request);
+        params[a.count] = pg_param_i64(&events);
+        err = store_pg_submit(s->commits, STMT_COMMIT, params, a.count + 1, on_commit, &request);
     }
     if (err == 0) {
         s->commits_in_flight++;

@@ -26,10 +26,11 @@ enum commit_statement { STMT_COMMIT, STMT_CLAIM, STMT_COMMIT_COUNT };
 extern const struct pg_statement store_pg_commit_statements[];
 
 enum read_statement {
-    STMT_MESSAGES_AFTER,
+    STMT_UNDELIVERED,
+    STMT_CONTENT,
     STMT_FIND_CLIENTS,
     STMT_TAKE_IDS,
-    STMT_MESSAGE_EXISTS,
+    STMT_TARGET,
     STMT_USER_BY_ID,
     STMT_USER_BY_NAME,
     STMT_SESSION,
@@ -48,7 +49,7 @@ struct store_request {
     union {
         store_done_fn *done;
         store_claim_fn *claim;
-        store_messages_fn *messages;
+        store_rows_fn *rows;
         store_ids_fn *ids;
         store_user_fn *user;
         store_session_fn *session;

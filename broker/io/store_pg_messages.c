@@ -6,9 +6,10 @@
 #include "common/mem.h"
 
 #define IDS_MAX 65536u /* of one request */
-static void message_row_read(const struct pg_result *r, size_t row, struct message_row *out)
+static void content_row_read(const struct pg_result *r, size_t row, struct content_row *out)
 {
-    *out = (struct message_row){
+    *out = (struct content_row){
+        .kind = (enum content_kind)pg_result_i64(r, row, 14),
         .id = pg_result_i64(r, row, 0),
         .channel_id = pg_result_i64(r, row, 1),
         .author_id = pg_result_i64(r, row, 2),
@@ -19,6 +20,7 @@ static void message_row_read(const struct pg_result *r, size_t row, struct messa
         .timestamp_ms = (uint64_t)pg_result_i64(r, row, 7),
         .seq = (uint64_t)pg_result_i64(r, row, 8),
         .reply_to = pg_result_i64(r, row, 9),
+        .message_id = pg_result_i64(r, row, 15),
         .origin = {.partition = (uint32_t)pg_result_i64(r, row, 10),
                    .entry = {.ms = (uint64_t)pg_result_i64(r, row, 11),
                              .seq = (uint64_t)pg_result_i64(r, row, 12)},
@@ -26,32 +28,32 @@ static void message_row_read(const struct pg_result *r, size_t row, struct messa
     };
 }
 
-static void on_messages(void *arg, int err, const struct pg_result *result)
+static void on_rows(void *arg, int err, const struct pg_result *result)
 {
     struct store_request r = store_pg_take(arg);
     size_t count = pg_result_rows(result);
-    struct message_row *rows;
+    struct content_row *rows;
 
     if (err != 0) {
-        r.fn.messages(r.arg, store_pg_error(r.store->reads, err, result), NULL, 0);
+        r.fn.rows(r.arg, store_pg_error(r.store->reads, err, result), NULL, 0);
         return;
     }
     rows = mem_alloc(count * sizeof(*rows));
     if (!rows) {
-        r.fn.messages(r.arg, ERR_NOMEM, NULL, 0);
+        r.fn.rows(r.arg, ERR_NOMEM, NULL, 0);
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        message_row_read(result, i, &rows[i]);
+        content_row_read(result, i, &rows[i]);
     }
-    r.fn.messages(r.arg, 0, rows, count);
+    r.fn.rows(r.arg, 0, rows, count);
     mem_free(rows);
 }
 
-int store_messages_after(struct store *s, uint32_t partition, struct entry_id after,
-                         int64_t from_id, uint32_t limit, store_messages_fn *fn, void *arg)
+int store_undelivered(struct store *s, uint32_t partition, struct entry_id after,
+                         int64_t from_id, uint32_t limit, store_rows_fn *fn, void *arg)
 {
-    struct store_request request = {.store = s, .arg = arg, .fn.messages = fn};
+    struct store_request request = {.store = s, .arg = arg, .fn.rows = fn};
     struct pg_i64 v[5];
     struct pg_param params[5];
 
@@ -66,18 +68,35 @@ int store_messages_after(struct store *s, uint32_t partition, struct entry_id af
     for (size_t i = 0; i < 5; i++) {
         params[i] = pg_param_i64(&v[i]);
     }
-    return store_pg_submit(s->reads, STMT_MESSAGES_AFTER, params, 5, on_messages, &request);
+    return store_pg_submit(s->reads, STMT_UNDELIVERED, params, 5, on_rows, &request);
+}
+
+int store_content(struct store *s, int64_t channel_id, uint64_t after, uint64_t until,
+                  uint32_t limit, store_rows_fn *fn, void *arg)
+{
+    struct store_request request = {.store = s, .arg = arg, .fn.rows = fn};
+    struct pg_i64 v[] = {pg_i64_of(channel_id), pg_i64_of((int64_t)after),
+                         pg_i64_of((int64_t)until), pg_i64_of(limit)};
+    struct pg_param params[4];
+
+    if (after > INT64_MAX || until > INT64_MAX) {
+        return ERR_RANGE;
+    }
+    for (size_t i = 0; i < 4; i++) {
+        params[i] = pg_param_i64(&v[i]);
+    }
+    return store_pg_submit(s->reads, STMT_CONTENT, params, 4, on_rows, &request);
 }
 
 int store_find_clients(struct store *s, const struct client_key *keys, size_t count,
-                       store_messages_fn *fn, void *arg)
+                       store_rows_fn *fn, void *arg)
 {
-    struct store_request request = {.store = s, .arg = arg, .fn.messages = fn};
+    struct store_request request = {.store = s, .arg = arg, .fn.rows = fn};
     struct pg_param params[PG_LINK_PARAMS_MAX];
     struct pg_arrays a;
     int err;
 
-    if (count > STORE_BATCH_MESSAGES_MAX) {
+    if (count > STORE_BATCH_ROWS_MAX) {
         return ERR_LIMIT;
     }
     pg_arrays_init(&a, &s->scratch);
@@ -95,7 +114,7 @@ int store_find_clients(struct store *s, const struct client_key *keys, size_t co
     }
     err = pg_arrays_finish(&a, params);
     if (err == 0) {
-        err = store_pg_submit(s->reads, STMT_FIND_CLIENTS, params, a.count, on_messages, &request);
+        err = store_pg_submit(s->reads, STMT_FIND_CLIENTS, params, a.count, on_rows, &request);
     }
     buf_reset(&s->scratch);
     buf_shrink(&s->scratch, SCRATCH_KEEP_BYTES);
@@ -139,20 +158,24 @@ int store_take_ids(struct store *s, uint32_t count, store_ids_fn *fn, void *arg)
 static void on_target(void *arg, int err, const struct pg_result *result)
 {
     struct store_request r = store_pg_take(arg);
+    struct target_row target;
 
-    if (err != 0) {
-        r.fn.target(r.arg, store_pg_error(r.store->reads, err, result), false);
+    if (err != 0 || pg_result_rows(result) == 0) {
+        r.fn.target(r.arg, store_pg_error(r.store->reads, err, result), NULL);
         return;
     }
-    r.fn.target(r.arg, 0, pg_result_bool(result, 0, 0));
+    target = (struct target_row){.author_id = pg_result_i64(result, 0, 0),
+                                 .is_deleted = pg_result_bool(result, 0, 1),
+                                 .read_id = pg_result_i64(result, 0, 2)};
+    r.fn.target(r.arg, 0, &target);
 }
 
-int store_message_exists(struct store *s, int64_t channel_id, int64_t message_id,
-                         store_target_fn *fn, void *arg)
+int store_target(struct store *s, int64_t channel_id, int64_t message_id, int64_t reader_id,
+                 store_target_fn *fn, void *arg)
 {
     struct store_request request = {.store = s, .arg = arg, .fn.target = fn};
-    struct pg_i64 c = pg_i64_of(channel_id), m = pg_i64_of(message_id);
-    const struct pg_param params[] = {pg_param_i64(&c), pg_param_i64(&m)};
+    struct pg_i64 c = pg_i64_of(channel_id), m = pg_i64_of(message_id), u = pg_i64_of(reader_id);
+    const struct pg_param params[] = {pg_param_i64(&c), pg_param_i64(&m), pg_param_i64(&u)};
 
-    return store_pg_submit(s->reads, STMT_MESSAGE_EXISTS, params, 2, on_target, &request);
+    return store_pg_submit(s->reads, STMT_TARGET, params, 3, on_target, &request);
 }

@@ -5,7 +5,8 @@
 
 const struct pg_statement store_pg_commit_statements[STMT_COMMIT_COUNT] = {
     [STMT_COMMIT] = {"commit", "SELECT broker_commit($1,$2,$3,$4,$5,$6,$7, $8,$9,$10,"
-                               " $11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22)"},
+                               " $11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,"
+                               " $25,$26,$27,$28, $29)"},
     [STMT_CLAIM] = {"claim", "INSERT INTO broker_partition AS b (partition, fence, owner)"
                              " VALUES ($1::bigint, 1, $2::text)"
                              " ON CONFLICT (partition) DO UPDATE"
@@ -13,11 +14,27 @@ const struct pg_statement store_pg_commit_statements[STMT_COMMIT_COUNT] = {
                              " RETURNING fence, last_entry_ms, last_entry_seq, redeliver_from"},
 };
 
-/* A message_row, from a row m and its author. */
-#define MESSAGE_COLUMNS                                                                            \
+/* A content_row, from a row m of MESSAGES or EVENTS and its author. */
+#define CONTENT_COLUMNS                                                                            \
     "m.id, m.channel_id, m.author_id, coalesce(u.username, ''), coalesce(p.avatar, ''),"           \
-    " m.content, coalesce(m.client_id, ''), (extract(epoch FROM m.created_at) * 1000)::bigint,"    \
-    " m.seq, coalesce(m.reply_to, 0), m.entry_partition, m.entry_ms, m.entry_seq, m.entry_index"
+    " m.content, m.client_id, (extract(epoch FROM m.created_at) * 1000)::bigint,"                  \
+    " m.seq, m.reply_to, m.entry_partition, m.entry_ms, m.entry_seq, m.entry_index,"               \
+    " m.kind, m.message_id"
+#define MESSAGES                                                                                   \
+    "SELECT id, channel_id, author_id, chat_first_content(channel_id, id, content) AS content,"    \
+    " coalesce(client_id, '') AS client_id, created_at, seq, coalesce(reply_to, 0) AS reply_to,"   \
+    " entry_partition, entry_ms, entry_seq, entry_index, 0 AS kind, 0::bigint AS message_id"       \
+    " FROM chat_message"
+#define EVENTS                                                                                     \
+    "SELECT id, channel_id, user_id, content, '', created_at, seq, 0::bigint,"                     \
+    " entry_partition, entry_ms, entry_seq, entry_index, kind, coalesce(message_id, 0)"            \
+    " FROM chat_event"
+#define UNDELIVERED                                                                                \
+    " WHERE id >= $1::bigint AND entry_partition = $2::bigint"                                     \
+    " AND (entry_ms, entry_seq) > ($3::bigint, $4::bigint) ORDER BY id LIMIT $5::bigint"
+#define IN_RANGE                                                                                   \
+    " WHERE channel_id = $1::bigint AND seq > $2::bigint AND seq <= $3::bigint"                    \
+    " ORDER BY seq LIMIT $4::bigint"
 #define MESSAGE_AUTHOR                                                                             \
     " LEFT JOIN auth_user u ON u.id = m.author_id"                                                 \
     " LEFT JOIN user_profile p ON p.user_id = m.author_id"
@@ -35,24 +52,29 @@ const struct pg_statement store_pg_commit_statements[STMT_COMMIT_COUNT] = {
 const struct pg_statement store_pg_read_statements[STMT_READ_COUNT] = {
     /* Cut off by id, so that a caller who met the limit goes on from the highest id + 1; only
      * then put in order. */
-    [STMT_MESSAGES_AFTER] = {"messages_after",
-                             "SELECT " MESSAGE_COLUMNS " FROM (SELECT * FROM chat_message"
-                             " WHERE id >= $1::bigint AND entry_partition = $2::bigint"
-                             " AND (entry_ms, entry_seq) > ($3::bigint, $4::bigint)"
-                             " ORDER BY id LIMIT $5::bigint) m" MESSAGE_AUTHOR
-                             " ORDER BY m.channel_id, m.seq"},
-    [STMT_FIND_CLIENTS] = {"find_clients", "SELECT " MESSAGE_COLUMNS
+    [STMT_UNDELIVERED] = {"undelivered", "SELECT " CONTENT_COLUMNS
+                                         " FROM ((" MESSAGES UNDELIVERED ") UNION ALL (" EVENTS
+                                             UNDELIVERED ") ORDER BY id LIMIT $5::bigint) m"
+                                         MESSAGE_AUTHOR " ORDER BY m.channel_id, m.seq"},
+    [STMT_CONTENT] = {"content", "SELECT " CONTENT_COLUMNS " FROM ((" MESSAGES IN_RANGE
+                                 ") UNION ALL (" EVENTS IN_RANGE
+                                 ") ORDER BY seq LIMIT $4::bigint) m" MESSAGE_AUTHOR
+                                 " ORDER BY m.seq"},
+    [STMT_FIND_CLIENTS] = {"find_clients", "SELECT " CONTENT_COLUMNS
                                            " FROM unnest($1::bigint[], $2::bigint[], $3::text[])"
                                            " AS k (channel_id, author_id, client_id)"
-                                           " JOIN chat_message m ON m.channel_id = k.channel_id"
-                                           " AND m.author_id = k.author_id"
-                                           " AND m.client_id = k.client_id" MESSAGE_AUTHOR
+                                           " CROSS JOIN LATERAL (" MESSAGES
+                                           " WHERE channel_id = k.channel_id"
+                                           " AND author_id = k.author_id"
+                                           " AND client_id = k.client_id) m" MESSAGE_AUTHOR
                                            " ORDER BY m.channel_id, m.seq"},
     [STMT_TAKE_IDS] = {"take_ids",
                        "SELECT nextval('chat_message_id_seq') FROM generate_series(1, $1::bigint)"},
-    [STMT_MESSAGE_EXISTS] = {"message_exists",
-                             "SELECT EXISTS (SELECT FROM chat_message WHERE channel_id = $1::bigint"
-                             " AND id = $2::bigint AND deleted_at IS NULL)"},
+    [STMT_TARGET] = {"target",
+                     "SELECT m.author_id, m.deleted_at IS NOT NULL,"
+                     " coalesce((SELECT r.message_id FROM chat_read r"
+                     " WHERE r.channel_id = $1::bigint AND r.user_id = $3::bigint), 0)"
+                     " FROM chat_message m WHERE m.channel_id = $1::bigint AND m.id = $2::bigint"},
     [STMT_USER_BY_ID] = {"user_by_id", USER_SELECT " WHERE u.id = $1::bigint"},
     [STMT_USER_BY_NAME] = {"user_by_name", USER_SELECT " WHERE u.username = $1::text"},
     [STMT_SESSION] = {"session", "SELECT session_data, expire_date <= now() FROM django_session"

@@ -18,9 +18,9 @@ static inline int set_up(void **state)
 }
 
 /* The n-th message of a channel, by alice, from entry 1000+n of partition 3. */
-static inline struct message_row message(int64_t channel, uint64_t seq, const char *client_id)
+static inline struct content_row message(int64_t channel, uint64_t seq, const char *client_id)
 {
-    return (struct message_row){
+    return (struct content_row){
         .id = channel * 1000 + (int64_t)seq,
         .channel_id = channel,
         .author_id = alice,
@@ -39,7 +39,7 @@ static inline struct entry_id position_at(uint64_t seq)
 }
 
 /* A batch of `count` messages in channel 1 behind `last_seq`. */
-static inline int commit(int64_t with_fence, uint64_t last_seq, const struct message_row *rows,
+static inline int commit(int64_t with_fence, uint64_t last_seq, const struct content_row *rows,
                          size_t count)
 {
     const struct position_move position = {.partition = 3,

@@ -5,7 +5,7 @@
 
 static void a_batch_is_stored_whole(void **state)
 {
-    struct message_row rows[] = {message(1, 1, "c1"), message(1, 2, NULL), message(2, 9, "c1")};
+    struct content_row rows[] = {message(1, 1, "c1"), message(1, 2, NULL), message(2, 9, "c1")};
     const struct position_move positions[] = {{3, fence, {0, 0}, {2000, 7}, 1001}};
     const struct seq_move seqs[] = {{2, 0, 9}, {1, 0, 2}};
     const struct store_batch batch = {positions, 1, seqs, 2, rows, 3};
@@ -31,7 +31,7 @@ static void a_batch_is_stored_whole(void **state)
                      1);
 
     assert_int_equal(
-        store_messages_after(got.store, 3, (struct entry_id){1001, 5}, 0, 10, on_messages, NULL),
+        store_undelivered(got.store, 3, (struct entry_id){1001, 5}, 0, 10, on_messages, NULL),
         0);
     next();
     assert_int_equal(got.row_count, 2);
@@ -65,7 +65,7 @@ static void a_batch_may_only_move_positions(void **state)
 
 static void a_wrong_fence_writes_nothing(void **state)
 {
-    const struct message_row row = message(1, 1, NULL);
+    const struct content_row row = message(1, 1, NULL);
     const struct position_move positions[] = {{3, fence, {0, 0}, {2000, 0}, 0},
                                               {4, 1, {0, 0}, {2000, 0}, 0}};
     const struct seq_move seq = {1, 0, 1};
@@ -85,7 +85,7 @@ static void a_wrong_fence_writes_nothing(void **state)
 
 static void a_wrong_last_seq_writes_nothing(void **state)
 {
-    const struct message_row row = message(1, 8, NULL);
+    const struct content_row row = message(1, 8, NULL);
     const struct position_move position = {.partition = 3, .fence = fence, .last = {2000, 0}};
     const struct seq_move seqs[] = {{2, 0, 1}, {1, 7, 8}};
     const struct store_batch batch = {&position, 1, seqs, 2, &row, 1};
@@ -101,7 +101,7 @@ static void a_wrong_last_seq_writes_nothing(void **state)
 static void a_wrong_position_writes_nothing(void **state)
 {
     static const struct entry_id wrong[] = {{0, 0}, {1001, 4}, {1001, 6}, {1000, 5}, {1002, 5}};
-    const struct message_row first = message(1, 1, NULL), row = message(1, 2, NULL);
+    const struct content_row first = message(1, 1, NULL), row = message(1, 2, NULL);
     const struct seq_move seq = {1, 1, 2};
 
     (void)state;
@@ -124,8 +124,8 @@ static void a_wrong_position_writes_nothing(void **state)
 
 static void a_repeated_client_id_writes_nothing(void **state)
 {
-    const struct message_row first = message(1, 1, "same"), again = message(1, 2, "same");
-    const struct message_row twice[] = {message(1, 2, "new"), message(1, 3, "new")};
+    const struct content_row first = message(1, 1, "same"), again = message(1, 2, "same");
+    const struct content_row twice[] = {message(1, 2, "new"), message(1, 3, "new")};
 
     (void)state;
     assert_int_equal(commit(fence, 0, &first, 1), 0);
@@ -142,7 +142,7 @@ static void a_repeated_client_id_writes_nothing(void **state)
 
 static void other_repeats_are_refused(void **state)
 {
-    struct message_row rows[] = {message(1, 1, NULL), message(1, 2, NULL)};
+    struct content_row rows[] = {message(1, 1, NULL), message(1, 2, NULL)};
 
     (void)state;
     rows[1].id = rows[0].id;
@@ -160,7 +160,7 @@ static void other_repeats_are_refused(void **state)
 
 static void the_same_client_id_of_another_author_or_channel_is_new(void **state)
 {
-    struct message_row rows[] = {message(1, 1, "same"), message(1, 2, "same"),
+    struct content_row rows[] = {message(1, 1, "same"), message(1, 2, "same"),
                                  message(2, 1, "same")};
     const struct position_move position = {3, fence, {0, 0}, {2000, 0}, 0};
     const struct seq_move seqs[] = {{1, 0, 2}, {2, 0, 1}};
@@ -176,7 +176,7 @@ static void the_same_client_id_of_another_author_or_channel_is_new(void **state)
 
 static void two_batches_in_flight_see_each_other(void **state)
 {
-    const struct message_row first = message(1, 1, NULL), second = message(1, 2, NULL);
+    const struct content_row first = message(1, 1, NULL), second = message(1, 2, NULL);
 
     (void)state;
     assert_int_equal(commit(fence, 0, &first, 1), 0);
@@ -190,7 +190,7 @@ static void two_batches_in_flight_see_each_other(void **state)
 
 static void the_second_in_flight_fails_with_the_first(void **state)
 {
-    const struct message_row stored = message(1, 1, "same"), first = message(1, 2, "same"),
+    const struct content_row stored = message(1, 1, "same"), first = message(1, 2, "same"),
                              second = message(1, 3, NULL);
 
     (void)state;
@@ -207,7 +207,7 @@ static void the_second_in_flight_fails_with_the_first(void **state)
 /* They share a partition but no channel: only the position can tell. */
 static void nothing_passes_a_failed_batch_of_its_partition(void **state)
 {
-    const struct message_row stored = message(1, 1, "same"), first = message(1, 2, "same"),
+    const struct content_row stored = message(1, 1, "same"), first = message(1, 2, "same"),
                              other = message(2, 1, NULL);
     const struct position_move position = {3, fence, position_at(2), {2000, 0}, 0};
     const struct seq_move move = {2, 0, 1};
@@ -226,26 +226,26 @@ static void nothing_passes_a_failed_batch_of_its_partition(void **state)
 
 static void a_full_batch_passes_and_one_more_is_refused(void **state)
 {
-    struct message_row *rows = calloc(STORE_BATCH_MESSAGES_MAX + 1, sizeof(*rows));
+    struct content_row *rows = calloc(STORE_BATCH_ROWS_MAX + 1, sizeof(*rows));
 
     (void)state;
     assert_non_null(rows);
-    for (size_t i = 0; i <= STORE_BATCH_MESSAGES_MAX; i++) {
+    for (size_t i = 0; i <= STORE_BATCH_ROWS_MAX; i++) {
         rows[i] = message(1, i + 1, NULL);
         rows[i].id = (int64_t)i + 100000;
     }
-    assert_int_equal(commit(fence, 0, rows, STORE_BATCH_MESSAGES_MAX + 1), ERR_LIMIT);
-    assert_int_equal(commit(fence, 0, rows, STORE_BATCH_MESSAGES_MAX), 0);
+    assert_int_equal(commit(fence, 0, rows, STORE_BATCH_ROWS_MAX + 1), ERR_LIMIT);
+    assert_int_equal(commit(fence, 0, rows, STORE_BATCH_ROWS_MAX), 0);
     next();
     assert_int_equal(got.err, 0);
-    assert_stored(STORE_BATCH_MESSAGES_MAX, STORE_BATCH_MESSAGES_MAX,
-                  1000 + STORE_BATCH_MESSAGES_MAX);
+    assert_stored(STORE_BATCH_ROWS_MAX, STORE_BATCH_ROWS_MAX,
+                  1000 + STORE_BATCH_ROWS_MAX);
     free(rows);
 }
 
 static void numbers_that_no_column_holds_are_refused(void **state)
 {
-    struct message_row row = message(1, 1, NULL);
+    struct content_row row = message(1, 1, NULL);
 
     (void)state;
     row.origin.entry.ms = (uint64_t)INT64_MAX + 1;
@@ -264,7 +264,7 @@ static void numbers_that_no_column_holds_are_refused(void **state)
 
 static void a_claim_raises_the_fence_and_gives_the_position(void **state)
 {
-    const struct message_row row = message(1, 1, NULL), late = message(1, 2, NULL);
+    const struct content_row row = message(1, 1, NULL), late = message(1, 2, NULL);
 
     (void)state;
     assert_int_equal(fence, 1);

@@ -5,7 +5,7 @@
 
 static void a_killed_server_session_fails_the_commit_and_comes_back(void **state)
 {
-    const struct message_row row = message(1, 1, NULL), second = message(1, 2, NULL);
+    const struct content_row row = message(1, 1, NULL), second = message(1, 2, NULL);
 
     (void)state;
     fixture_sql("BEGIN; SELECT FROM broker_partition WHERE partition = 3 FOR UPDATE");
@@ -27,7 +27,7 @@ static void a_killed_server_session_fails_the_commit_and_comes_back(void **state
 
 static void a_server_that_gives_up_counts_as_lost(void **state)
 {
-    const struct message_row row = message(1, 1, NULL);
+    const struct content_row row = message(1, 1, NULL);
 
     (void)state;
     fixture_sql("BEGIN; SELECT FROM broker_partition WHERE partition = 3 FOR UPDATE");
@@ -45,7 +45,7 @@ static void a_server_that_gives_up_counts_as_lost(void **state)
 
 static void freeing_completes_what_is_pending(void **state)
 {
-    const struct message_row row = message(1, 1, NULL);
+    const struct content_row row = message(1, 1, NULL);
 
     (void)state;
     assert_int_equal(commit(fence, 0, &row, 1), 0);
@@ -60,7 +60,7 @@ static void freeing_completes_what_is_pending(void **state)
 
 static void freed_in_a_completion(void **state)
 {
-    const struct message_row row = message(1, 1, NULL), second = message(1, 2, NULL);
+    const struct content_row row = message(1, 1, NULL), second = message(1, 2, NULL);
 
     (void)state;
     assert_int_equal(commit(fence, 0, &row, 1), 0);
@@ -74,7 +74,7 @@ static void freed_in_a_completion(void **state)
 static void a_store_that_is_not_up_refuses(void **state)
 {
     static const struct store_events events = {on_store_up, on_store_down};
-    const struct message_row row = message(1, 1, NULL);
+    const struct content_row row = message(1, 1, NULL);
 
     (void)state;
     store_pg_free(got.store);

@@ -43,7 +43,7 @@ static void messages_after_an_entry(void **state)
         struct entry_id after = {cases[i].ms, cases[i].seq};
         char contents[128] = "";
 
-        assert_int_equal(store_messages_after(got.store, cases[i].partition, after,
+        assert_int_equal(store_undelivered(got.store, cases[i].partition, after,
                                               cases[i].from_id, cases[i].limit, on_messages, NULL),
                          0);
         next();
@@ -54,7 +54,7 @@ static void messages_after_an_entry(void **state)
         }
         assert_string_equal(contents, cases[i].contents);
     }
-    assert_int_equal(store_messages_after(got.store, 3, (struct entry_id){UINT64_MAX, 0}, 0, 1,
+    assert_int_equal(store_undelivered(got.store, 3, (struct entry_id){UINT64_MAX, 0}, 0, 1,
                                           on_messages, NULL),
                      ERR_RANGE);
 }
@@ -64,7 +64,7 @@ static void an_author_who_is_gone_has_no_name(void **state)
     (void)state;
     seed_messages();
     assert_int_equal(
-        store_messages_after(got.store, 3, (struct entry_id){0, 0}, 12, 1, on_messages, NULL), 0);
+        store_undelivered(got.store, 3, (struct entry_id){0, 0}, 12, 1, on_messages, NULL), 0);
     next();
     assert_int_equal(got.rows[0].author_id, 999);
     assert_string_equal(got.text[0], "");
@@ -96,7 +96,7 @@ static void client_ids_that_are_stored_are_found(void **state)
     next();
     assert_int_equal(got.row_count, 0);
     assert_int_equal(
-        store_find_clients(got.store, keys, STORE_BATCH_MESSAGES_MAX + 1, on_messages, NULL),
+        store_find_clients(got.store, keys, STORE_BATCH_ROWS_MAX + 1, on_messages, NULL),
         ERR_LIMIT);
 }
 
@@ -335,7 +335,7 @@ static void without_memory_requests_are_refused_or_fail(void **state)
         int err, before = got.done;
 
         (void)mem_fail_after(nth);
-        err = store_messages_after(got.store, 3, (struct entry_id){0, 0}, 0, 9, on_messages, NULL);
+        err = store_undelivered(got.store, 3, (struct entry_id){0, 0}, 0, 9, on_messages, NULL);
         if (err == 0) {
             next();
             failed += got.err == ERR_NOMEM;

@@ -16,7 +16,7 @@ static struct {
     int err;              /* of the last one */
     bool is_row;          /* the last look-up found something */
     struct partition_claim claim;
-    struct message_row rows[KEPT_MAX];
+    struct content_row rows[KEPT_MAX];
     char contents[KEPT_MAX][64];
     size_t row_count;
     int64_t ids[KEPT_MAX];
@@ -64,7 +64,7 @@ static inline void on_claim(void *arg, int err, const struct partition_claim *cl
     completed(err);
 }
 
-static inline void on_messages(void *arg, int err, const struct message_row *rows, size_t count)
+static inline void on_messages(void *arg, int err, const struct content_row *rows, size_t count)
 {
     (void)arg;
     got.row_count = count;

@@ -29,11 +29,11 @@ int store_commit(struct store *s, const struct store_batch *batch, store_done_fn
 {
     struct op *op = op_new(OP_COMMIT, (void (*)(void))fn, arg);
     (void)s;
-    assert_true(batch->position_count > 0 && batch->message_count > 0);
+    assert_true(batch->position_count > 0 && batch->row_count > 0);
     op->position = batch->positions[0];
     op->position_count = batch->position_count;
-    op->message_count = batch->message_count;
-    op->first = batch->messages[0];
+    op->row_count = batch->row_count;
+    op->first = batch->rows[0];
     return 0;
 }
 
@@ -46,8 +46,8 @@ int store_claim(struct store *s, uint32_t partition, struct bytes owner, store_c
     return 0;
 }
 
-int store_messages_after(struct store *s, uint32_t partition, struct entry_id after,
-                         int64_t from_id, uint32_t limit, store_messages_fn *fn, void *arg)
+int store_undelivered(struct store *s, uint32_t partition, struct entry_id after,
+                         int64_t from_id, uint32_t limit, store_rows_fn *fn, void *arg)
 {
     (void)s;
     (void)partition;
@@ -58,7 +58,7 @@ int store_messages_after(struct store *s, uint32_t partition, struct entry_id af
 }
 
 int store_find_clients(struct store *s, const struct client_key *keys, size_t count,
-                       store_messages_fn *fn, void *arg)
+                       store_rows_fn *fn, void *arg)
 {
     (void)s;
     (void)keys;
@@ -169,17 +169,17 @@ void bench_claim_done(struct entry_id last, int64_t redeliver_from)
     turn();
 }
 
-void bench_rows_done(const struct message_row *rows, size_t count)
+void bench_rows_done(const struct content_row *rows, size_t count)
 {
     struct op op = take(OP_ROWS);
-    ((store_messages_fn *)op.fn)(op.arg, 0, rows, count);
+    ((store_rows_fn *)op.fn)(op.arg, 0, rows, count);
     turn();
 }
 
-void bench_clients_done(const struct message_row *rows, size_t count)
+void bench_clients_done(const struct content_row *rows, size_t count)
 {
     struct op op = take(OP_CLIENTS);
-    ((store_messages_fn *)op.fn)(op.arg, 0, rows, count);
+    ((store_rows_fn *)op.fn)(op.arg, 0, rows, count);
     turn();
 }
 
@@ -329,7 +329,7 @@ int bench_tear_down(void **state)
             break;
         case OP_ROWS:
         case OP_CLIENTS:
-            ((store_messages_fn *)op.fn)(op.arg, ERR_UNAVAILABLE, NULL, 0);
+            ((store_rows_fn *)op.fn)(op.arg, ERR_UNAVAILABLE, NULL, 0);
             break;
         case OP_CHANNEL:
             ((store_channel_fn *)op.fn)(op.arg, ERR_UNAVAILABLE, NULL);

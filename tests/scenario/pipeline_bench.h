@@ -27,8 +27,8 @@ struct op {
     void (*fn)(void); /* of the kind's type */
     void *arg;
     struct position_move position; /* commit: the first */
-    size_t position_count, message_count, key_count;
-    struct message_row first; /* commit: its first message, without texts */
+    size_t position_count, row_count, key_count;
+    struct content_row first; /* commit: its first message, without texts */
     int64_t id;               /* channel or message asked for */
 };
 
@@ -57,8 +57,8 @@ struct op *bench_op(enum op_kind kind); /* the oldest under way; fails the test 
 /* Complete the oldest of its kind, and let the turn end. */
 void bench_commit_done(int err);
 void bench_claim_done(struct entry_id last, int64_t redeliver_from);
-void bench_rows_done(const struct message_row *rows, size_t count);
-void bench_clients_done(const struct message_row *rows, size_t count);
+void bench_rows_done(const struct content_row *rows, size_t count);
+void bench_clients_done(const struct content_row *rows, size_t count);
 void bench_channel_done(uint64_t last_seq);
 void bench_deliveries_done(int err); /* all under way */
 /* Answer the oldest command that begins with `word` and contains `part`. */

@@ -62,7 +62,7 @@ static void nothing_is_delivered_before_the_commits_ahead(void **state)
 
 static void a_repeat_is_looked_up_once_for_all_that_fail_with_it(void **state)
 {
-    const struct message_row first = {.id = 5,
+    const struct content_row first = {.id = 5,
                                       .channel_id = 1,
                                       .author_id = 10,
                                       .content = BYTES_LIT("hello"),
@@ -97,11 +97,11 @@ static void retake(void)
  * they take turns for ever. */
 static void repeats_of_several_batches_do_not_take_turns(void **state)
 {
-    const struct message_row first = {
+    const struct content_row first = {
         .id = 5, .channel_id = 1, .author_id = 10, .client_id = BYTES_LIT("a"), .seq = 3};
-    const struct message_row other = {
+    const struct content_row other = {
         .id = 6, .channel_id = 1, .author_id = 10, .client_id = BYTES_LIT("b"), .seq = 4};
-    struct message_row rows[] = {first, other};
+    struct content_row rows[] = {first, other};
     int64_t channel;
 
     (void)state;
@@ -186,7 +186,7 @@ static void a_takeover_under_way_is_not_begun_again(void **state)
 
 static void the_lowest_row_is_delivered_again_even_by_the_next(void **state)
 {
-    const struct message_row rows[] = {
+    const struct content_row rows[] = {
         /* in the order of channels, not of ids */
         {.id = 90, .channel_id = 1, .seq = 1, .origin = {0, {10, 0}, 0}},
         {.id = 80, .channel_id = 2, .seq = 1, .origin = {0, {9, 0}, 0}},
@@ -205,11 +205,11 @@ static void the_lowest_row_is_delivered_again_even_by_the_next(void **state)
 static void many_rows_come_in_several_batches(void **state)
 {
     enum { COUNT = 5000 };
-    struct message_row *rows = calloc(COUNT, sizeof(*rows));
+    struct content_row *rows = calloc(COUNT, sizeof(*rows));
     (void)state;
     assert_non_null(rows);
     for (unsigned i = 0; i < COUNT; i++) {
-        rows[i] = (struct message_row){.id = 1 + i,
+        rows[i] = (struct content_row){.id = 1 + i,
                                        .channel_id = 1,
                                        .seq = 1 + i,
                                        .content = BYTES_LIT("hello"),

@@ -145,7 +145,7 @@ static void test_seqs_are_moved_once_per_channel(void **state)
 {
     struct arena *arena = arena_new(1u << 20);
     struct effects fx;
-    struct message_row rows[] = {{.id = 1, .channel_id = 7, .seq = 4},
+    struct content_row rows[] = {{.id = 1, .channel_id = 7, .seq = 4},
                                  {.id = 2, .channel_id = 8, .seq = 1},
                                  {.id = 3, .channel_id = 7, .seq = 5}};
     (void)state;
@@ -154,7 +154,7 @@ static void test_seqs_are_moved_once_per_channel(void **state)
     for (size_t i = 0; i < 3; i++) {
         effects_store(&fx, &rows[i]);
     }
-    assert_int_equal(fx.message_count, 3);
+    assert_int_equal(fx.row_count, 3);
     assert_int_equal(fx.seq_count, 2);
     assert_int_equal(fx.seqs[0].channel_id, 7);
     assert_int_equal(fx.seqs[0].expected, 3);

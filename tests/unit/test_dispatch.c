@@ -149,7 +149,7 @@ static void test_every_kind_in_every_state(void **state)
             dispatch(&f.world, &f.work);
             outcome(&f, word, items);
             assert_string_equal(word, frames[kind][s]);
-            assert_int_equal(f.fx.message_count, kind == KIND_CHAT_MESSAGE && s == FRESH);
+            assert_int_equal(f.fx.row_count, kind == KIND_CHAT_MESSAGE && s == FRESH);
             end(&f);
         }
         begin(&f);
@@ -193,10 +193,10 @@ static void test_message_is_stored_and_shown(void **state)
     assert_int_equal(items[0].topic.seq, 42);
     assert_int_equal(items[0].topic.exclude_user, 0);
     assert_int_equal(items[1].ack.frame_no, 5);
-    assert_int_equal(f.fx.messages[0].id, 1000);
-    assert_int_equal(f.fx.messages[0].seq, 42);
+    assert_int_equal(f.fx.rows[0].id, 1000);
+    assert_int_equal(f.fx.rows[0].seq, 42);
     assert_int_equal(f.room->last_seq, 42);
-    assert_true(bytes_eq_str(f.fx.messages[0].content, "a <\xe2\x80\x8b"
+    assert_true(bytes_eq_str(f.fx.rows[0].content, "a <\xe2\x80\x8b"
                                                        "b>"));
     frame = json_loadb(items[0].topic.json.ptr, items[0].topic.json.len, 0, NULL);
     assert_int_equal(json_integer_value(json_object_get(frame, "seq")), 42);
@@ -209,7 +209,7 @@ static void test_message_is_stored_and_shown(void **state)
     dispatch(&f.world, &f.work);
     outcome(&f, word, items);
     assert_string_equal(word, "TAR");
-    assert_int_equal(f.fx.message_count, 1);
+    assert_int_equal(f.fx.row_count, 1);
     assert_true(bytes_eq(items[2].reply.json, items[0].topic.json));
     assert_int_equal(items[2].reply.frame_no, 6);
     end(&f);
@@ -258,7 +258,7 @@ static void test_refusals(void **state)
         if (rows[i].code) {
             assert_string_equal(word, "R");
             assert_string_equal(code_of(items[0].reply.json, code), rows[i].code);
-            assert_int_equal(f.fx.message_count, 0);
+            assert_int_equal(f.fx.row_count, 0);
             assert_int_equal(f.room->last_seq, 41);
             assert_int_equal(f.world.id_count, 8);
         } else {
