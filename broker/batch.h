@@ -37,7 +37,8 @@ struct batch_part { /* of one partition */
     struct partition *p;
     uint32_t generation;
     struct entry_id last;
-    int64_t lowest_id; /* of its messages; 0 = none */
+    int64_t lowest_id; /* of its content; 0 = none */
+    bool has_stores;   /* also receipts: its position moves */
 };
 
 struct batch {
@@ -60,7 +61,7 @@ struct batch {
     unsigned deliveries; /* under way */
     unsigned refs;       /* callbacks that will still name this batch */
     int failure;         /* of a look-up */
-    bool is_prepared, is_dropped, has_reads;
+    bool is_prepared, is_dropped;
 };
 
 /* Read and not yet committed. */

@@ -25,6 +25,7 @@ struct broker_conf {
     uint32_t message_max_chars;
     uint32_t connections_per_user; /* 0 = no limit */
     uint32_t room_presence_limit;
+    uint32_t resume_limit; /* frames that since= may bring */
     bool channel_auto_create;
 };
 

@@ -55,29 +55,6 @@ void announce_presence(struct world *w, struct room *room, bool is_joined, int64
     effects_publish(w->fx, room, &item);
 }
 
-struct chat_message message_of_row(const struct content_row *row)
-{
-    return (struct chat_message){.id = row->id,
-                                 .channel_id = row->channel_id,
-                                 .author_id = row->author_id,
-                                 .author_username = row->author_username,
-                                 .author_avatar = row->author_avatar,
-                                 .content = row->content,
-                                 .timestamp_ms = row->timestamp_ms,
-                                 .reply_to = row->reply_to,
-                                 .seq = row->seq,
-                                 .client_id = row->client_id};
-}
-
-void publish_message(struct world *w, const struct room *room, uint64_t seq, struct bytes frame)
-{
-    struct down_item item = {.kind = DOWN_TOPIC};
-    item.topic.topic = room_topic(room);
-    item.topic.seq = seq;
-    item.topic.json = frame;
-    effects_publish(w->fx, room, &item);
-}
-
 static void handle_frame(struct world *w, struct work *work)
 {
     if (work->is_stored) {
@@ -96,6 +73,23 @@ static void handle_frame(struct world *w, struct work *work)
     case KIND_CHAT_MESSAGE:
         handle_chat_message(w, work);
         return;
+    case KIND_EDIT_MESSAGE:
+        handle_edit_message(w, work);
+        return;
+    case KIND_DELETE_MESSAGE:
+        handle_delete_message(w, work);
+        return;
+    case KIND_TYPING:
+        handle_typing(w, work);
+        return;
+    case KIND_READ_RECEIPT:
+    case KIND_MARK_READ:
+        handle_read_receipt(w, work);
+        return;
+    case KIND_BATCH_UPDATE:
+        handle_batch_update(w, work);
+        return;
+    case KIND_REFRESH_TOKEN: /* travels as an UP_REFRESH */
     case KIND_PING:
     case KIND_HEARTBEAT:
     case KIND_INVALID:
@@ -119,6 +113,8 @@ void dispatch(struct world *w, struct work *work)
         return;
     case UP_OPEN:
     case UP_HTTP:
+    case UP_HISTORY:
+    case UP_REFRESH:
         return; /* not ordered: requests.c has them */
     }
 }

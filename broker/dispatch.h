@@ -8,6 +8,7 @@
 #include "broker/recent.h"
 #include "broker/rooms.h"
 #include "broker/sanitize.h"
+#include "broker/targets.h"
 #include "proto/codes.h"
 #include "proto/envelope.h"
 #include "proto/server_msg.h"
@@ -18,8 +19,9 @@ enum channel_access { ACCESS_UNKNOWN, ACCESS_NO_CHANNEL, ACCESS_DENIED, ACCESS_A
 struct world {
     uint64_t now_ms; /* wall clock */
     enum sanitize_mode sanitize_mode;
-    uint32_t message_max_chars, room_presence_limit;
+    uint32_t message_max_chars, room_presence_limit, resume_limit;
     struct recent *recent;
+    struct targets *targets;
     const int64_t *ids;  /* fresh message ids */
     size_t id_count;     /* taken from the front */
     struct buf *scratch; /* for the text of one frame */
@@ -36,8 +38,10 @@ struct work {
     bool is_stale;                     /* too old: its sender was told that nothing was stored */
     bool is_replay;                    /* at or below the committed position: must store nothing */
     bool is_stored;                    /* replay: its row is there and was delivered again */
-    bool is_target_known;              /* reply_to_exists was looked up */
-    bool reply_to_exists;              /* if msg.reply_to is given */
+    bool is_target_known;              /* the message that the frame is about was looked up */
+    bool has_target;                   /* it is there: */
+    struct target_state target;
+    int64_t read_id;                   /* receipts: how far the sender had read */
     enum channel_access other_channel; /* if msg.channel_id is not the room's */
 };
 
@@ -47,6 +51,11 @@ void dispatch(struct world *w, struct work *work);
 void handle_join(struct world *w, struct work *work);
 void handle_leave(struct world *w, struct work *work);
 void handle_chat_message(struct world *w, struct work *work);
+void handle_edit_message(struct world *w, struct work *work);
+void handle_delete_message(struct world *w, struct work *work);
+void handle_typing(struct world *w, struct work *work);
+void handle_read_receipt(struct world *w, struct work *work);
+void handle_batch_update(struct world *w, struct work *work);
 
 /* An answer to a frame's sender alone. */
 void reply_error(struct world *w, const struct work *work, enum client_code code,
@@ -56,7 +65,5 @@ void reply_ack(struct world *w, const struct work *work);
 /* user_joined / user_left to the others in the room, unless it is too large for that. */
 void announce_presence(struct world *w, struct room *room, bool is_joined, int64_t user_id,
                        struct bytes username);
-/* The frame's view of a row. */
-struct chat_message message_of_row(const struct content_row *row);
-/* A stored message shown (again) to the room. `frame` is its JSON. */
-void publish_message(struct world *w, const struct room *room, uint64_t seq, struct bytes frame);
+void announce_typing(struct world *w, const struct room *room, int64_t user_id,
+                     struct bytes username, enum typing_change change);

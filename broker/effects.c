@@ -14,6 +14,7 @@ void effects_init(struct effects *fx, struct arena *arena)
 {
     memset(fx, 0, sizeof(*fx));
     fx->arena = arena;
+    channel_logs_init(&fx->logs, arena);
     buf_init(&fx->scratch, ENVELOPE_MAX_BYTES);
 }
 
@@ -26,7 +27,9 @@ void effects_done(struct effects *fx)
         buf_done(&g->items);
     }
     buf_done(&fx->scratch);
+    channel_logs_done(&fx->logs);
     mem_free(fx->rows);
+    mem_free(fx->reads);
     mem_free(fx->seqs);
     memset(fx, 0, sizeof(*fx));
 }
@@ -130,6 +133,22 @@ void effects_publish(struct effects *fx, const struct room *room, const struct d
     }
 }
 
+void effects_publish_but(struct effects *fx, const struct room *room, const struct down_item *item,
+                         struct bytes gateway)
+{
+    struct down_item for_all = *item;
+    const struct room_gateway *g;
+
+    for_all.topic.exclude_conn = 0;
+    DL_FOREACH(room->gateways, g) {
+        bool is_here = bytes_eq(room_gateway_name(g), gateway);
+        if (!encode(fx, is_here ? item : &for_all)) {
+            return;
+        }
+        append_encoded(fx, room_gateway_name(g));
+    }
+}
+
 /* Make room for one more element of `size` bytes; the array doubles. */
 static void *grow(void *array, size_t count, size_t *cap, size_t size)
 {
@@ -174,4 +193,16 @@ void effects_store(struct effects *fx, const struct content_row *row)
     fx->rows = rows;
     rows[fx->row_count++] = *row;
     move_seq(fx, row);
+}
+
+void effects_read(struct effects *fx, const struct read_row *row)
+{
+    struct read_row *reads = grow(fx->reads, fx->read_count, &fx->read_cap, sizeof(*reads));
+
+    if (!reads) {
+        fx->err = ERR_NOMEM;
+        return;
+    }
+    fx->reads = reads;
+    reads[fx->read_count++] = *row;
 }

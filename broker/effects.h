@@ -5,6 +5,7 @@
  * commits and delivers it. Pure. */
 #include <stdint.h>
 #include <uthash.h>
+#include "broker/channel_log.h"
 #include "broker/rooms.h"
 #include "broker/store.h"
 #include "common/arena.h"
@@ -25,10 +26,13 @@ struct effects_gateway {
 struct effects {
     struct arena *arena;
     struct effects_gateway *gateways;
-    struct content_row *messages;
+    struct content_row *rows;
     size_t row_count, row_cap;
+    struct read_row *reads;
+    size_t read_count, read_cap;
     struct seq_move *seqs;
     size_t seq_count, seq_cap;
+    struct channel_logs logs;
     struct down_section open; /* partition and origin of the section that is open */
     struct buf scratch;
     int err; /* sticky: ERR_NOMEM, ERR_FULL */
@@ -43,6 +47,16 @@ void effects_end(struct effects *fx); /* closes the last section */
 void effects_item(struct effects *fx, struct bytes gateway, const struct down_item *item);
 /* An item for every gateway that has connections in the room. */
 void effects_publish(struct effects *fx, const struct room *room, const struct down_item *item);
-/* Store a message; the channel's seq moves from row->seq - 1 to row->seq. Strings must live in
+/* The same; at `gateway` alone it keeps its exclude_conn, which is a connection of that one. */
+void effects_publish_but(struct effects *fx, const struct room *room, const struct down_item *item,
+                         struct bytes gateway);
+/* Store content; the channel's seq moves from row->seq - 1 to row->seq. Strings must live in
  * the arena or longer. */
 void effects_store(struct effects *fx, const struct content_row *row);
+/* Store how far somebody has read. */
+void effects_read(struct effects *fx, const struct read_row *row);
+/* Is there anything for the database? */
+static inline bool effects_has_stores(const struct effects *fx)
+{
+    return fx->row_count > 0 || fx->read_count > 0;
+}

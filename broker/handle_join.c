@@ -36,6 +36,16 @@ static size_t list_online(struct world *w, const struct room *room, struct onlin
     return n;
 }
 
+/* May the client have what it missed, frame by frame? A seq of the future is of another life of
+ * this channel. */
+static bool is_resumed(const struct world *w, const struct work *work)
+{
+    const struct up_join *join = &work->env.join;
+    uint64_t last_seq = work->room->last_seq;
+
+    return join->has_since && join->since <= last_seq && last_seq - join->since <= w->resume_limit;
+}
+
 static int write_established(struct world *w, const struct work *work)
 {
     const struct actor *actor = &work->env.join.actor;
@@ -45,7 +55,7 @@ static int write_established(struct world *w, const struct work *work)
                                  .username = actor->username,
                                  .channel = work->room->name,
                                  .seq = work->room->last_seq,
-                                 .is_resumed = false};
+                                 .is_resumed = is_resumed(w, work)};
     e.online_count = list_online(w, work->room, &online);
     e.online = online;
     buf_reset(w->scratch);
@@ -71,6 +81,7 @@ void handle_join(struct world *w, struct work *work)
     }
     item.joined.topic = room_topic(work->room);
     item.joined.seq = work->room->last_seq;
+    item.joined.is_resumed = is_resumed(w, work);
     if (!join->is_rejoin) {
         if (write_established(w, work)) {
             w->fx->err = ERR_NOMEM;

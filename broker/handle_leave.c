@@ -9,6 +9,9 @@ void handle_leave(struct world *w, struct work *work)
     const struct up_leave *leave = &work->env.leave;
     bool is_last;
 
+    if (leave->is_typing) {
+        announce_typing(w, work->room, leave->user_id, leave->username, TYPING_STOP);
+    }
     room_remove(work->room, work->gateway, work->env.conn, &is_last);
     if (leave->user_id != 0 && !room_has_user(work->room, leave->user_id)) {
         announce_presence(w, work->room, false, leave->user_id, leave->username);

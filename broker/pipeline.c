@@ -83,7 +83,7 @@ static bool prepare(struct pipeline *pl, struct batch *b, bool is_first)
     size_t frames;
 
     if (!b->is_prepared) {
-        if (!is_first && b->has_reads) {
+        if (!is_first && prefetch_reads_messages(&pl->prefetch, b)) {
             return false; /* messages of batches before it must be committed to be seen */
         }
         b->is_prepared = true;
@@ -128,7 +128,7 @@ static bool advance(struct pipeline *pl, struct batch *b, bool is_first)
         return false;
     }
     err = pipeline_handle(pl, b);
-    if (!err && b->fx.row_count) {
+    if (!err && effects_has_stores(&b->fx)) {
         err = pipeline_commit(pl, b);
     } else if (!err) {
         pipeline_set_state(pl, b, BATCH_COMMITTED);
@@ -171,11 +171,10 @@ void pipeline_submit(struct pipeline *pl, struct batch *b)
 {
     for (size_t i = 0; i < b->work_count; i++) {
         struct work *w = &b->works[i];
-        if (w->env.kind == UP_OPEN || w->env.kind == UP_HTTP) {
+        if (up_kind_is_request(w->env.kind)) {
             requests_start(pl->deps.requests, w->gateway, &w->env);
         }
     }
-    b->has_reads = prefetch_reads_messages(b);
     DL_APPEND(pl->batches, b);
     pl->batch_count++;
     pl->open_count++;
@@ -271,11 +270,13 @@ struct pipeline *pipeline_new(const struct pipeline_deps *deps)
     loop_task_init(&pl->run_task, run, pl);
     register_metrics(pl);
     pl->recent = recent_new();
+    pl->targets = targets_new();
+    pl->prefetch.targets = pl->targets;
     pl->ids = id_pool_new(deps->store, on_ids, pl);
     pl->retry_timer = loop_timer_new(deps->loop, pipeline_retry, pl);
     pl->watermark_timer = loop_timer_new(deps->loop, watermark_write_all, pl);
     pl->evict_timer = loop_timer_new(deps->loop, pipeline_on_evict_time, pl);
-    if (!pl->recent || !pl->ids || !pl->retry_timer || !pl->watermark_timer || !pl->evict_timer) {
+    if (!pl->recent || !pl->targets || !pl->ids || !pl->retry_timer || !pl->watermark_timer || !pl->evict_timer) {
         pipeline_free(pl);
         return NULL;
     }
@@ -296,6 +297,7 @@ void pipeline_free(struct pipeline *pl)
     loop_timer_free(pl->evict_timer);
     id_pool_free(pl->ids);
     recent_free(pl->recent);
+    targets_free(pl->targets);
     buf_done(&pl->scratch);
     mem_free(pl);
 }

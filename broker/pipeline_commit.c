@@ -50,13 +50,15 @@ int pipeline_commit(struct pipeline *pl, struct batch *b)
     struct store_batch batch = {.positions = moves,
                                 .seqs = b->fx.seqs,
                                 .seq_count = b->fx.seq_count,
-                                .messages = b->fx.rows,
-                                .row_count = b->fx.row_count};
+                                .rows = b->fx.rows,
+                                .row_count = b->fx.row_count,
+                                .reads = b->fx.reads,
+                                .read_count = b->fx.read_count};
     int err;
 
     for (size_t i = 0; i < b->part_count; i++) {
         struct batch_part *part = &b->parts[i];
-        if (part->lowest_id == 0) {
+        if (!part->has_stores) {
             continue;
         }
         moves[batch.position_count++] = (struct position_move){
@@ -65,7 +67,9 @@ int pipeline_commit(struct pipeline *pl, struct batch *b)
             .expected = part->p->position,
             .last = part->last,
             .redeliver_from = partition_redeliver_from(part->p, part->lowest_id)};
-        err = partition_note_undelivered(part->p, part->last, part->lowest_id);
+        err = part->lowest_id == 0
+                  ? 0
+                  : partition_note_undelivered(part->p, part->last, part->lowest_id);
         if (err) {
             return err;
         }
@@ -75,7 +79,7 @@ int pipeline_commit(struct pipeline *pl, struct batch *b)
         return err;
     }
     for (size_t i = 0; i < b->part_count; i++) {
-        if (b->parts[i].lowest_id) {
+        if (b->parts[i].has_stores) {
             b->parts[i].p->position = b->parts[i].last;
         }
     }
@@ -148,6 +152,7 @@ bool pipeline_deliver(struct pipeline *pl, struct batch *b)
         return true;
     }
     pipeline_set_state(pl, b, BATCH_DELIVERING);
+    content_log_write(pl, b); /* before anybody can hear of it and ask for what was before */
     HASH_ITER(hh, b->fx.gateways, g, tmp) {
         int err;
         if (g->section_count == 0) {

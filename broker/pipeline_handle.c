@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <utlist.h>
 
+#include "broker/content.h"
 #include "common/io/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -70,7 +71,7 @@ bool pipeline_is_poison(const struct pipeline *pl, const struct origin *origin)
 
 static void handle_work(struct pipeline *pl, struct world *world, struct work *w)
 {
-    if (w->env.kind == UP_OPEN || w->env.kind == UP_HTTP) {
+    if (up_kind_is_request(w->env.kind)) {
         return;
     }
     if (w->env.kind == UP_LEAVE) {
@@ -92,12 +93,31 @@ static void handle_work(struct pipeline *pl, struct world *world, struct work *w
     }
 }
 
-static void note_stored(struct batch *b, const struct work *w, int64_t id)
+/* What the batch's part has stored since there were so many rows and receipts. */
+static void note_stored(struct batch *b, const struct work *w, size_t rows, size_t reads)
 {
     for (size_t i = 0; i < b->part_count; i++) {
-        if (b->parts[i].p->id == w->origin.partition && b->parts[i].lowest_id == 0) {
-            b->parts[i].lowest_id = id;
+        struct batch_part *part = &b->parts[i];
+        if (part->p->id != w->origin.partition) {
+            continue;
         }
+        part->has_stores = part->has_stores || b->fx.row_count > rows || b->fx.read_count > reads;
+        if (b->fx.row_count > rows && part->lowest_id == 0) {
+            part->lowest_id = b->fx.rows[rows].id;
+        }
+    }
+}
+
+/* The first copy of a message, for repeats of it. */
+static void remember(struct pipeline *pl, const struct content_row *row, struct bytes frame)
+{
+    const struct client_key key = {row->channel_id, row->author_id, row->client_id};
+    struct rcbuf *kept;
+
+    if (row->client_id.len && (kept = rcbuf_new(frame))) {
+        recent_put(pl->recent, row->origin.partition, &key, kept);
+        recent_commit(pl->recent, &key);
+        rcbuf_unref(kept);
     }
 }
 
@@ -106,29 +126,23 @@ static void handle_again(struct pipeline *pl, struct world *world, struct batch 
     for (size_t i = 0; i < b->again_count; i++) {
         struct content_row *row = &b->again[i];
         struct room *room = b->again_rooms[i];
-        struct chat_message message = message_of_row(row);
-        struct client_key key = {row->channel_id, row->author_id, row->client_id};
-        struct rcbuf *kept;
 
         buf_reset(world->scratch);
-        if (server_chat_message(&message, world->scratch)) {
+        if (content_render(row, world->scratch)) {
             world->fx->err = ERR_NOMEM;
             return;
         }
         effects_begin(world->fx, row->origin.partition, row->origin.entry);
         if (room && room->is_loaded) {
-            publish_message(world, room, row->seq, buf_bytes(world->scratch));
+            content_show_again(world, room, row, buf_bytes(world->scratch));
         }
-        if (row->client_id.len && (kept = rcbuf_new(buf_bytes(world->scratch)))) {
-            recent_put(pl->recent, row->origin.partition, &key, kept);
-            recent_commit(pl->recent, &key);
-            rcbuf_unref(kept);
-        }
+        remember(pl, row, buf_bytes(world->scratch));
     }
 }
 
 static void on_user_gone(void *arg, struct room *room, int64_t user_id, struct bytes username)
 {
+    announce_typing(arg, room, user_id, username, TYPING_STOP);
     announce_presence(arg, room, false, user_id, username);
 }
 
@@ -185,7 +199,9 @@ int pipeline_handle(struct pipeline *pl, struct batch *b)
                           .sanitize_mode = (enum sanitize_mode)conf->sanitize_mode,
                           .message_max_chars = conf->message_max_chars,
                           .room_presence_limit = conf->room_presence_limit,
+                          .resume_limit = conf->resume_limit,
                           .recent = pl->recent,
+                          .targets = pl->targets,
                           .scratch = &pl->scratch,
                           .fx = &b->fx};
     struct entry_id entry = {0, 0};
@@ -198,7 +214,7 @@ int pipeline_handle(struct pipeline *pl, struct batch *b)
     }
     for (size_t i = 0; i < b->work_count && !b->fx.err; i++) {
         struct work *w = &b->works[i];
-        size_t stored = b->fx.row_count;
+        size_t rows = b->fx.row_count, reads = b->fx.read_count;
         if (w->origin.partition != partition || entry_id_cmp(w->origin.entry, entry) != 0) {
             partition = w->origin.partition;
             entry = w->origin.entry;
@@ -207,9 +223,7 @@ int pipeline_handle(struct pipeline *pl, struct batch *b)
         w->is_stale = redis_now + w->waited_ms > entry.ms + FRAME_STALE_MS;
         count_work(pl, w);
         handle_work(pl, &world, w);
-        if (b->fx.row_count > stored) {
-            note_stored(b, w, b->fx.rows[stored].id);
-        }
+        note_stored(b, w, rows, reads);
     }
     effects_end(&b->fx);
     id_pool_use(pl->ids, b->fx.row_count);

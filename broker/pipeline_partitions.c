@@ -22,6 +22,7 @@ static void forget(struct pipeline *pl, struct partition *p, enum partition_stat
     } else {
         recent_forget_pending(pl->recent, p->id);
     }
+    targets_forget(pl->targets, p->id);
 }
 
 static void start_takeover(struct pipeline *pl, struct partition *p)
@@ -259,6 +260,7 @@ void pipeline_drop_all(struct pipeline *pl)
         partition_reset(&pl->partitions[i], PARTITION_NONE);
     }
     recent_clear(pl->recent);
+    targets_clear(pl->targets);
     id_pool_empty(pl->ids);
 }
 

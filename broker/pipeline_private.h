@@ -22,6 +22,7 @@ struct pipeline {
     struct batch *batches; /* in order */
     uint32_t batch_count, open_count, commits;
     struct recent *recent;
+    struct targets *targets;
     struct id_pool *ids;
     struct buf scratch;
     struct loop_timer *retry_timer, *watermark_timer, *evict_timer;
@@ -51,6 +52,8 @@ void pipeline_remove_batch(struct pipeline *pl, struct batch *b);
 NODISCARD int pipeline_commit(struct pipeline *pl, struct batch *b);
 bool pipeline_deliver(struct pipeline *pl, struct batch *b); /* false: it was aborted */
 void pipeline_finish_delivered(struct pipeline *pl);
+/* content_log.c */
+void content_log_write(struct pipeline *pl, struct batch *b);
 /* pipeline_partitions.c */
 void pipeline_on_takeover_ready(void *arg, struct partition *p, const struct content_row *rows,
                                 size_t count);

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "broker/content.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "proto/stream_keys.h"
@@ -15,12 +16,11 @@
 
 static void remember(struct pipeline *pl, const struct content_row *row)
 {
-    struct chat_message message = message_of_row(row);
     struct client_key key = {row->channel_id, row->author_id, row->client_id};
     struct rcbuf *frame;
 
     buf_reset(&pl->scratch);
-    if (server_chat_message(&message, &pl->scratch) == 0 &&
+    if (content_render(row, &pl->scratch) == 0 &&
         (frame = rcbuf_new(buf_bytes(&pl->scratch)))) {
         recent_put(pl->recent, row->origin.partition, &key, frame);
         recent_commit(pl->recent, &key);

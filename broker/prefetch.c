@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broker/frame_rules.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "proto/stream_keys.h"
@@ -160,12 +161,20 @@ static void load_room(const struct prefetch_deps *deps, struct batch *b, struct 
     }
 }
 
-static void on_target(void *arg, int err, bool is_there)
+static void on_target(void *arg, int err, const struct target_row *target)
 {
     struct lookup *l = arg;
+    struct work *w = l->work;
+
     if (!err && !l->b->is_dropped) {
-        l->work->is_target_known = true;
-        l->work->reply_to_exists = is_there;
+        w->is_target_known = true;
+        w->has_target = target != NULL;
+    }
+    if (!err && !l->b->is_dropped && target) {
+        w->target = (struct target_state){target->author_id, target->is_deleted};
+        w->read_id = target->read_id;
+        targets_put(l->deps->targets, w->origin.partition, w->room->channel_id,
+                    frame_target_id(&w->env.frame.msg), &w->target);
     }
     lookup_end(l, err);
 }
@@ -181,6 +190,52 @@ static void on_other_channel(void *arg, int err, const struct channel_row *chann
     lookup_end(l, err);
 }
 
+/* Does memory have all that the frame needs to know of its message? */
+static bool is_in_memory(const struct prefetch_deps *deps, const struct room *room,
+                         const struct up_frame *frame)
+{
+    const struct room_user *user = room_find_user(room, frame->actor.user_id);
+    struct target_state ignored;
+
+    if (frame_is_receipt(&frame->msg) && (!user || user->read_id == 0)) {
+        return false;
+    }
+    return targets_find(deps->targets, room->channel_id, frame_target_id(&frame->msg), &ignored);
+}
+
+/* Kept with the work: memory may have forgotten it when the work is handled. */
+static void take_from_memory(const struct prefetch_deps *deps, struct work *w)
+{
+    const struct room_user *user = room_find_user(w->room, w->env.frame.actor.user_id);
+
+    w->is_target_known = true;
+    w->has_target = targets_find(deps->targets, w->room->channel_id,
+                                 frame_target_id(&w->env.frame.msg), &w->target);
+    w->read_id = user ? user->read_id : 0;
+}
+
+static void look_up_target(const struct prefetch_deps *deps, struct batch *b, struct work *w)
+{
+    const struct client_msg *msg = &w->env.frame.msg;
+    int64_t reader_id = frame_is_receipt(msg) ? w->env.frame.actor.user_id : 0;
+    struct lookup *l;
+    int err;
+
+    if (is_in_memory(deps, w->room, &w->env.frame)) {
+        take_from_memory(deps, w);
+        return;
+    }
+    l = lookup_begin(deps, b, NULL, w);
+    if (!l) {
+        return;
+    }
+    err = store_target(deps->store, w->room->channel_id, frame_target_id(msg), reader_id, on_target,
+                       l);
+    if (err) {
+        lookup_cancel(l, err);
+    }
+}
+
 /* What an earlier try has found is not asked for again: a batch with more look-ups than the store
  * takes at a time gets on with each try. */
 static void look_up_frame(const struct prefetch_deps *deps, struct batch *b, struct work *w)
@@ -189,11 +244,8 @@ static void look_up_frame(const struct prefetch_deps *deps, struct batch *b, str
     struct lookup *l;
     int err;
 
-    if (msg->reply_to && !w->is_target_known && (l = lookup_begin(deps, b, NULL, w))) {
-        err = store_message_exists(deps->store, w->room->channel_id, msg->reply_to, on_target, l);
-        if (err) {
-            lookup_cancel(l, err);
-        }
+    if (frame_target_id(msg) && !w->is_target_known) {
+        look_up_target(deps, b, w);
     }
     if (msg->channel_id && msg->channel_id != w->room->channel_id &&
         w->other_channel == ACCESS_UNKNOWN && (l = lookup_begin(deps, b, NULL, w))) {
@@ -216,6 +268,8 @@ static struct bytes topic_of(const struct work *w)
         return w->env.frame.topic;
     case UP_OPEN:
     case UP_HTTP:
+    case UP_HISTORY:
+    case UP_REFRESH:
         break;
     }
     return BYTES_NONE;
@@ -249,10 +303,21 @@ static void find_room(const struct prefetch_deps *deps, struct batch *b, struct 
     load_room(deps, b, w->room);
 }
 
-bool prefetch_reads_messages(const struct batch *b)
+static bool reads_message(const struct prefetch_deps *deps, struct batch *b, const struct work *w)
+{
+    const struct room *room;
+
+    if (w->env.kind != UP_FRAME || w->is_target_known || !frame_target_id(&w->env.frame.msg)) {
+        return false;
+    }
+    room = rooms_find(&partition_of_work(b, w)->rooms, w->env.frame.topic);
+    return !room || !is_in_memory(deps, room, &w->env.frame);
+}
+
+bool prefetch_reads_messages(const struct prefetch_deps *deps, struct batch *b)
 {
     for (size_t i = 0; i < b->work_count; i++) {
-        if (b->works[i].env.kind == UP_FRAME && b->works[i].env.frame.msg.reply_to) {
+        if (reads_message(deps, b, &b->works[i])) {
             return true;
         }
     }
@@ -279,7 +344,7 @@ void prefetch_start(const struct prefetch_deps *deps, struct batch *b)
     find_again_rooms(deps, b);
     for (size_t i = 0; i < b->work_count && !b->failure; i++) {
         struct work *w = &b->works[i];
-        if (w->env.kind == UP_OPEN || w->env.kind == UP_HTTP) {
+        if (up_kind_is_request(w->env.kind)) {
             continue;
         }
         find_room(deps, b, w);

@@ -12,6 +12,7 @@ struct prefetch_deps {
     struct redis_link *redis;
     const char *prefix;
     uint32_t partitions;
+    struct targets *targets;
     /* All look-ups of the batch have ended; batch->failure has the first error. */
     void (*on_done)(void *arg, struct batch *b);
     void *arg;
@@ -21,4 +22,4 @@ struct prefetch_deps {
  * is not called then). Every look-up under way holds a ref of the batch. */
 void prefetch_start(const struct prefetch_deps *deps, struct batch *b);
 /* Would it read messages? Then earlier batches must be committed first. */
-bool prefetch_reads_messages(const struct batch *b);
+bool prefetch_reads_messages(const struct prefetch_deps *deps, struct batch *b);

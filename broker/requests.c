@@ -117,6 +117,8 @@ static void request_end(struct request *req)
 
     if (req->kind == UP_HTTP) {
         request_login_done(req);
+    } else if (req->kind == UP_HISTORY) {
+        request_history_done(req);
     }
     if (req == &r->spare) {
         return;
@@ -190,10 +192,41 @@ static void refuse(struct requests *r, struct bytes gateway, const struct up_env
     struct request *req = &r->spare;
 
     request_init(req, r, env->kind, gateway, env->conn);
-    if (env->kind == UP_OPEN) {
+    switch (env->kind) {
+    case UP_OPEN:
         request_open_refuse(req, CODE_SERVICE_UNAVAILABLE);
-    } else {
+        break;
+    case UP_HISTORY:
+        request_history_fail(req);
+        break;
+    case UP_HTTP:
         request_http_unavailable(req);
+        break;
+    case UP_REFRESH:
+    case UP_JOIN:
+    case UP_LEAVE:
+    case UP_FRAME:
+        break;
+    }
+}
+
+static void start(struct request *req, const struct up_envelope *env)
+{
+    switch (env->kind) {
+    case UP_OPEN:
+        request_open_start(req, &env->open);
+        break;
+    case UP_HTTP:
+        request_http_start(req, &env->http);
+        break;
+    case UP_HISTORY:
+        request_history_start(req, &env->history);
+        break;
+    case UP_REFRESH:
+    case UP_JOIN:
+    case UP_LEAVE:
+    case UP_FRAME:
+        break; /* not requests */
     }
 }
 
@@ -201,7 +234,7 @@ void requests_start(struct requests *r, struct bytes gateway, const struct up_en
 {
     struct request *req;
 
-    if ((env->kind != UP_OPEN && env->kind != UP_HTTP) || !is_sound(gateway, env)) {
+    if (!up_kind_is_request(env->kind) || !is_sound(gateway, env)) {
         log_error("request_unsound", LOG_BYTES("gateway", gateway), LOG_U64("kind", env->kind));
         return;
     }
@@ -211,11 +244,9 @@ void requests_start(struct requests *r, struct bytes gateway, const struct up_en
     req = request_begin(r, env->kind, gateway, env->conn);
     if (!req) {
         refuse(r, gateway, env);
-    } else if (env->kind == UP_OPEN) {
-        request_open_start(req, &env->open);
-    } else {
-        request_http_start(req, &env->http);
+        return;
     }
+    start(req, env);
 }
 
 void requests_connection_gone(struct requests *r, struct bytes gateway, uint64_t conn,

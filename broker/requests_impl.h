@@ -38,6 +38,14 @@ struct login_work {
     bool is_active;
 };
 
+struct history_work {
+    int64_t channel_id;
+    uint64_t after, until, seq; /* seq: of the last frame gathered */
+    size_t topic_len;
+    char topic[TOPIC_MAX_BYTES];
+    struct buf frames; /* a line each */
+};
+
 struct request {
     struct requests *owner;
     uint64_t id;          /* generation and place; 0 = not in use */
@@ -53,6 +61,7 @@ struct request {
     union {
         struct open_work open;
         struct login_work login;
+        struct history_work history;
     } work;
 };
 
@@ -111,6 +120,13 @@ int request_store_error(int err, const char *query);
 /* ---- request_open.c ---- */
 void request_open_start(struct request *req, const struct up_open *open);
 void request_open_refuse(struct request *req, enum client_code code);
+
+/* ---- request_history.c ---- */
+void request_history_start(struct request *req, const struct up_history *history);
+/* Nothing can be had now. */
+void request_history_fail(struct request *req);
+/* The request ends: what it gathered is freed. */
+void request_history_done(struct request *req);
 
 /* ---- request_http.c ---- */
 #define HTTP_RETRY_AFTER_S 5u /* of a 503: what is waiting for a worker has been done by then */

@@ -124,8 +124,7 @@ static void gateway_drop_if_unused(struct room *room, struct room_gateway *g)
 
 static struct room_user *user_get(struct room *room, int64_t user_id, struct bytes username)
 {
-    struct room_user *u;
-    HASH_FIND(hh, room->users, &user_id, sizeof(user_id), u);
+    struct room_user *u = room_find_user(room, user_id);
     if (u) {
         return u;
     }
@@ -249,11 +248,16 @@ bool room_has_gateway(const struct room *room, struct bytes gateway)
     return gateway_find(room, gateway) != NULL;
 }
 
+struct room_user *room_find_user(const struct room *room, int64_t user_id)
+{
+    struct room_user *u;
+    HASH_FIND(hh, room->users, &user_id, sizeof(user_id), u);
+    return u;
+}
+
 bool room_has_user(const struct room *room, int64_t user_id)
 {
-    const struct room_user *u;
-    HASH_FIND(hh, room->users, &user_id, sizeof(user_id), u);
-    return u != NULL;
+    return room_find_user(room, user_id) != NULL;
 }
 
 bool room_is_empty(const struct room *room)

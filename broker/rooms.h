@@ -22,6 +22,7 @@ struct room_user {
     UT_hash_handle hh;
     int64_t user_id;
     uint32_t connections;
+    int64_t read_id; /* how far the user has read, as far as known here; 0 = unknown */
     size_t name_len;
     char username[];
 };
@@ -32,6 +33,7 @@ struct room {
     UT_hash_handle hh; /* in struct rooms, by topic */
     int64_t channel_id;
     uint64_t last_seq; /* as of everything handled so far, committed or not */
+    uint64_t log_renew_ms; /* when the expiry of its log in Redis is next moved on */
     bool is_loaded, is_loading, is_missing;
     struct room_gateway *gateways;
     struct room_user *users;
@@ -65,6 +67,7 @@ typedef void room_gone_fn(void *arg, struct room *room, int64_t user_id, struct 
 void room_remove_gateway(struct room *room, struct bytes gateway, room_gone_fn *gone, void *arg);
 bool room_has_gateway(const struct room *room, struct bytes gateway);
 bool room_has_user(const struct room *room, int64_t user_id);
+struct room_user *room_find_user(const struct room *room, int64_t user_id); /* NULL: not there */
 bool room_is_empty(const struct room *room);
 uint32_t room_user_count(const struct room *room);
 

@@ -11,6 +11,7 @@
 #include "gateway/gateway_metrics.h"
 #include "gateway/gateway_state.h"
 #include "gateway/ws_frame.h"
+#include "proto/server_msg.h"
 
 /* --- topics ------------------------------------------------------------------------------------
  */
@@ -53,9 +54,12 @@ static void hole(struct gateway *g, struct topic *t, uint64_t seq)
     topic_set_seq(t, seq);
 }
 
-static void append(struct gateway *g, struct topic *t, const struct down_topic *item)
+void deliver_append(struct gateway *g, struct topic *t, const struct down_topic *item,
+                    int64_t passing)
 {
-    struct topic_frame frame = {.exclude_user = item->exclude_user};
+    struct topic_frame frame = {.exclude_user = item->exclude_user,
+                                .exclude_conn = item->exclude_conn,
+                                .passing = passing};
     int err = make_frame(g, t, item->json, &frame);
 
     if (err == 0) {
@@ -72,6 +76,7 @@ static void append(struct gateway *g, struct topic *t, const struct down_topic *
 static void deliver_topic(struct gateway *g, const struct down_topic *item)
 {
     struct topic *t = topic_find(&g->topics, item->topic);
+    bool is_presence = item->seq == 0 && item->exclude_user != 0;
 
     if (!t) {
         return; /* nobody here any more; the broker has not heard of it yet */
@@ -89,7 +94,10 @@ static void deliver_topic(struct gateway *g, const struct down_topic *item)
             break;
         }
     }
-    append(g, t, item);
+    if (item->author) {
+        typing_stop(g, t, item->author);
+    }
+    deliver_append(g, t, item, is_presence ? PASSING_PRESENCE(item->exclude_user) : 0);
 }
 
 /* --- answers -------------------------------------------------------------------------------------
@@ -175,14 +183,59 @@ static void deliver_ack(struct gateway *g, const struct down_item *item)
     }
 }
 
+static void deliver_refreshed(struct gateway *g, const struct down_item *item)
+{
+    struct session *s = session_table_find(g->sessions, item->conn);
+    const struct down_refreshed *refreshed = &item->refreshed;
+    struct inflight_entry entry;
+
+    if (!inflight_take(g->inflight, INFLIGHT_FRAME, item->conn, refreshed->frame_no, &entry) ||
+        !s || session_state(s) != SESSION_OPEN) {
+        return;
+    }
+    s->expires_s = refreshed->expires_s;
+    buf_reset(&g->json);
+    if (server_token_refreshed(refreshed->expires_s * 1000, &g->json) == 0) {
+        send_private(s, buf_bytes(&g->json));
+    }
+    observe_latency(entry.received_us);
+}
+
+/* --- kicks --------------------------------------------------------------------------------------
+ */
+
+static bool is_meant(const struct session *s, const struct down_kick *kick)
+{
+    return s->user && (kick->user_id == 0 || kick->user_id == s->user->user_id) &&
+           (kick->topic.len == 0 || bytes_eq_str(kick->topic, s->topic_name)) &&
+           (kick->login == 0 || kick->login == s->login) && s->as_of_ms <= kick->as_of_ms;
+}
+
+static void kick_one(struct session *s, const struct down_kick *kick)
+{
+    enum session_state state = session_state(s);
+
+    if (state != SESSION_OPEN && state != SESSION_JOINING) {
+        return;
+    }
+    log_info(EV_SOCKET_KICKED, LOG_ID("conn", s->id), LOG_STR("code", code_name(kick->code)));
+    if (kick->code == CODE_NONE) {
+        session_close_for_resume(s, "kick");
+        return;
+    }
+    send_error(s, kick->code, BYTES_NONE);
+    session_cut(s, kick->close, NULL);
+}
+
 static void deliver_kick(struct gateway *g, const struct down_kick *kick)
 {
-    struct user *u = user_find(&g->users, kick->user_id);
-    struct session *next;
+    uint32_t cursor = 0;
+    struct session *s;
 
-    for (struct session *s = u ? u->sessions : NULL; s; s = next) {
-        next = s->user_next;
-        session_cut(s, kick->close, NULL);
+    while ((s = session_table_next(g->sessions, &cursor)) != NULL) {
+        if (is_meant(s, kick)) {
+            kick_one(s, kick);
+        }
     }
 }
 
@@ -214,6 +267,15 @@ void deliver_item(void *gateway, const struct down_item *item)
         break;
     case DOWN_KICK:
         deliver_kick(g, &item->kick);
+        break;
+    case DOWN_TYPING:
+        typing_deliver(g, &item->typing);
+        break;
+    case DOWN_HISTORY:
+        resume_deliver(g, item);
+        break;
+    case DOWN_REFRESHED:
+        deliver_refreshed(g, item);
         break;
     }
 }

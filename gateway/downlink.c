@@ -40,7 +40,8 @@ struct downlink {
 static const char *const KIND_NAMES[] = {
     [DOWN_GRANTED] = "granted", [DOWN_REFUSED] = "refused", [DOWN_JOINED] = "joined",
     [DOWN_TOPIC] = "topic",     [DOWN_REPLY] = "reply",     [DOWN_ACK] = "ack",
-    [DOWN_HTTP] = "http",       [DOWN_KICK] = "kick",
+    [DOWN_HTTP] = "http",       [DOWN_KICK] = "kick",       [DOWN_TYPING] = "typing",
+    [DOWN_HISTORY] = "history", [DOWN_REFRESHED] = "refreshed",
 };
 
 static void read_on(void *arg);
@@ -49,7 +50,7 @@ static void read_on(void *arg);
 
 static bool is_ephemeral(const struct down_item *item)
 {
-    return item->kind == DOWN_TOPIC && item->topic.seq == 0;
+    return item->kind == DOWN_TYPING || (item->kind == DOWN_TOPIC && item->topic.seq == 0);
 }
 
 /* Has this origin delivered its ephemeral items before? */

@@ -21,6 +21,7 @@
 #define EV_SOCKET_OPEN "session_open"
 #define EV_SOCKET_REFUSED "session_refused"
 #define EV_SOCKET_EVICTED "session_evicted"
+#define EV_SOCKET_KICKED "session_kicked"
 #define EV_QUOTA_FAILED "quota_lease_failed"
 #define EV_WORKER_STARTED "worker_started"
 #define EV_WORKER_ENDED "worker_ended"

@@ -20,6 +20,7 @@
 #define FRAGMENTS_MAX 1024u
 #define REDIS_TIMEOUT_MS 5000u
 #define SESSIONS_MAX (1u << 20)
+#define ARENA_MESSAGES 4u /* a batch: its parts, their fields, the rest; numbers may grow */
 #define ARENA_SLACK (64u * 1024u)
 #define FRAME_BUF_MAX (MESSAGE_MAX_BYTES + ENVELOPE_MAX_BYTES)
 #define SEND_BUF_MAX (FRAME_BUF_MAX + SEND_MAX_BYTES)
@@ -133,11 +134,12 @@ static bool make_pure_parts(struct gateway *g)
     buf_init(&g->envelope, ENVELOPE_MAX_BYTES);
     health_set(&g->health, "redis", false);
     health_set(&g->health, "broker", false);
-    g->arena = arena_new(2 * (size_t)conf->message_max_bytes + ARENA_SLACK);
+    g->arena = arena_new(ARENA_MESSAGES * (size_t)conf->message_max_bytes + ARENA_SLACK);
     g->deflate = deflate_ctx_new();
     g->sessions = session_table_new(SESSIONS_MAX);
     g->inflight = inflight_new();
-    return g->arena && g->deflate && g->sessions && g->inflight;
+    g->typing = typing_watch_new();
+    return g->arena && g->deflate && g->sessions && g->inflight && g->typing;
 }
 
 static bool make_redis_parts(struct gateway *g)
@@ -272,6 +274,7 @@ void gateway_free(struct gateway *g)
     user_table_done(&g->users);
     address_table_done(&g->addresses);
     inflight_free(g->inflight);
+    typing_watch_free(g->typing);
     session_table_free(g->sessions);
     arena_free(g->arena);
     deflate_ctx_free(g->deflate);

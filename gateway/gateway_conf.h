@@ -30,6 +30,7 @@ struct gateway_conf {
     uint32_t ping_interval_s, pong_timeout_s;
     uint32_t drain_s;     /* DRAIN_SECONDS */
     bool is_echo_enabled; /* ECHO_ENDPOINT */
+    bool is_closed_on_expiry; /* WEBSOCKET_CLOSE_ON_TOKEN_EXPIRY */
 };
 
 extern const struct conf_row gateway_conf_rows[];

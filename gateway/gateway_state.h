@@ -24,6 +24,7 @@
 #include "gateway/session.h"
 #include "gateway/session_table.h"
 #include "gateway/topic.h"
+#include "gateway/typing_watch.h"
 #include "gateway/uplink.h"
 #include "gateway/users.h"
 #include "proto/delivery.h"
@@ -77,6 +78,7 @@ struct gateway {
     struct topic_table topics;
     struct address_table addresses;
     struct inflight *inflight;
+    struct typing_watch *typing;
     struct session *idle; /* all sessions, the longest silent first */
     struct session *dead; /* freed at the end of the turn */
     struct loop_task sweep;
@@ -123,6 +125,15 @@ void opening_on_closed(void *session, bool is_clean);
 void opening_rejoin_all(struct gateway *g);
 void gateway_sweep(void *gateway); /* frees what closed in this turn */
 
+/* --- resume.c: what a socket missed ----------------------------------------------------------- */
+NODISCARD int resume_want(struct session *s, uint64_t since); /* at its birth */
+/* Does it come back, and from where? */
+bool resume_since(const struct session *s, uint64_t *out_since);
+void resume_begin(struct session *s, const struct down_joined *joined); /* it is attached */
+void resume_ask(struct session *s); /* the next page; asking already: nothing */
+void resume_end(struct session *s); /* again is nothing */
+void resume_deliver(struct gateway *g, const struct down_item *item);
+
 /* --- receiving.c: messages of clients ------------------------------------------------------ */
 void receiving_on_message(void *session, struct bytes message, bool is_binary);
 void receiving_on_oversize(void *session);
@@ -139,6 +150,8 @@ void quota_give_back(struct gateway *g, struct user *u);
 /* --- sending.c: private frames and flushes -------------------------------------------------- */
 /* Queue a text frame for one socket; an overfull queue evicts it. */
 void send_private(struct session *s, struct bytes json);
+/* Append the text frame of a JSON text, deflated if it is long and the socket takes that. */
+NODISCARD int frame_for(struct session *s, struct bytes json, struct buf *out);
 void send_error(struct session *s, enum client_code code, struct bytes client_id);
 /* Queue a complete frame. Errors: ERR_FULL, ERR_NOMEM. */
 NODISCARD int send_frame(struct session *s, struct bytes frame);
@@ -156,6 +169,14 @@ void observe_latency(uint64_t received_us);
 
 /* --- deliver.c: items of brokers ------------------------------------------------------------ */
 void deliver_item(void *gateway, const struct down_item *item);
+/* One frame into a topic's log; `passing` see topic_log.h. */
+void deliver_append(struct gateway *g, struct topic *t, const struct down_topic *item,
+                    int64_t passing);
+
+/* --- typing.c ------------------------------------------------------------------------------- */
+void typing_deliver(struct gateway *g, const struct down_typing *typing);
+void typing_stop(struct gateway *g, struct topic *t, int64_t user_id); /* if it is on */
+void typing_tick(struct gateway *g, uint64_t now_ms);
 
 /* --- http_front.c --------------------------------------------------------------------------- */
 void http_front_on_request(void *arg, uint64_t request, const struct ws_request *req,

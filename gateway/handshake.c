@@ -231,9 +231,19 @@ static bool is_room(struct bytes room)
     return room.len > 0 && room.len <= ROOM_NAME_MAX;
 }
 
+/* "direct/<user id>": the room of two people. */
+static bool is_direct(struct bytes room)
+{
+    const struct bytes prefix = BYTES_LIT(DIRECT_ROOM_PREFIX);
+
+    return bytes_has_prefix(room, prefix) && room.len <= ROOM_NAME_MAX &&
+           all_digits(bytes_skip(room, prefix.len));
+}
+
 static bool route(const struct handshake_policy *policy, struct bytes path, struct handshake *out)
 {
     const struct bytes chat = BYTES_LIT("/ws/chat/");
+    struct bytes room;
 
     if (path.len > 1 && path.ptr[path.len - 1] == '/') {
         path.len--;
@@ -242,11 +252,12 @@ static bool route(const struct handshake_policy *policy, struct bytes path, stru
         out->endpoint = ENDPOINT_ECHO;
         return true;
     }
-    if (!bytes_has_prefix(path, chat) || !is_room(bytes_skip(path, chat.len))) {
+    room = bytes_skip(path, chat.len);
+    if (!bytes_has_prefix(path, chat) || (!is_room(room) && !is_direct(room))) {
         return false;
     }
     out->endpoint = ENDPOINT_CHAT;
-    out->room = bytes_skip(path, chat.len);
+    out->room = room;
     return true;
 }
 

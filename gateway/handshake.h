@@ -16,7 +16,7 @@ struct handshake_policy {
 
 struct handshake {
     enum endpoint endpoint;
-    struct bytes room;        /* chat: view into the path */
+    struct bytes room;        /* chat: name, id or "direct/<user id>"; view into the path */
     struct bytes query_token; /* value of token=, still percent-encoded */
     bool has_query_token;     /* token= was there, maybe empty */
     bool has_since;           /* since= was there with a number */

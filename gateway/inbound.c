@@ -5,6 +5,7 @@
  *     parse -> free of the limit (ping, heartbeat)? -> answer here
  *           -> window full? -> RATE_LIMIT_EXCEEDED, a refusal (600 a minute close)
  *           -> malformed, not legal here? -> counts, error
+ *           -> a batch? -> its parts go the same way, each by itself; what is left as one
  *           -> forward (counts when it goes)
  *
  * Malformed messages count, so that nobody can make us parse rubbish without end. */
@@ -89,6 +90,9 @@ static enum client_code parse(const struct inbound_frame *frame, struct arena *a
     if (err != 0) {
         return inbound_code(err);
     }
+    if (frame->is_part && out_msg->kind == KIND_BATCH_UPDATE) {
+        return CODE_INVALID_MESSAGE;
+    }
     return inbound_is_legal(out_msg->kind, frame->endpoint, frame->state) ? CODE_NONE
                                                                           : CODE_INVALID_MESSAGE;
 }
@@ -107,11 +111,15 @@ void inbound_judge(const struct inbound_frame *frame, uint32_t rate_limit,
     if (frame->state != SESSION_OPEN) {
         return;
     }
-    arena_reset(arena);
+    if (!frame->is_part) {
+        arena_reset(arena);
+    }
     out->code = parse(frame, arena, &out->msg);
     info = kind_info(out->msg.kind);
     if (out->code == CODE_NONE && !info->counts && info->place == AT_GATEWAY) {
         out->action = action_at_gateway(out->msg.kind);
+    } else if (out->code == CODE_NONE && out->msg.kind == KIND_BATCH_UPDATE) {
+        out->action = INBOUND_BATCH;
     } else if (!has_room(rate_limit, meter, frame->now_ms)) {
         out->code = CODE_RATE_LIMIT_EXCEEDED;
         out->action = inbound_refuse(meter, frame->now_ms);
@@ -121,5 +129,15 @@ void inbound_judge(const struct inbound_frame *frame, uint32_t rate_limit,
         out->action = INBOUND_ERROR;
     } else {
         out->action = INBOUND_FORWARD;
+    }
+}
+
+void inbound_judge_rest(const struct client_msg *batch, uint32_t rate_limit,
+                        struct inbound_meter **meter, uint64_t now_ms, struct inbound_verdict *out)
+{
+    *out = (struct inbound_verdict){.action = INBOUND_FORWARD, .msg = *batch};
+    if (!has_room(rate_limit, meter, now_ms)) {
+        out->code = CODE_RATE_LIMIT_EXCEEDED;
+        out->action = inbound_refuse(meter, now_ms);
     }
 }

@@ -18,6 +18,7 @@ void inbound_meter_free(struct inbound_meter *m); /* NULL is fine */
 
 enum inbound_action {
     INBOUND_DROP,    /* the socket is not open: nothing is answered */
+    INBOUND_BATCH,   /* judge each of msg.parts, then the rest by inbound_judge_rest() */
     INBOUND_FORWARD, /* to the broker; inbound_accept() when it really goes */
     INBOUND_PONG,
     INBOUND_HEARTBEAT_ACK,
@@ -31,6 +32,7 @@ struct inbound_frame {
     struct bytes message;
     bool is_binary;
     bool is_oversize; /* over the size limit; `message` is empty */
+    bool is_part;     /* of a batch: may be no batch, and its batch is still in the arena */
     uint64_t now_ms;
 };
 
@@ -41,9 +43,12 @@ struct inbound_verdict {
 };
 
 /* Judge one frame. *meter may be NULL: it is made when something is to be counted. The arena is
- * reset first. rate_limit 0 = none. */
+ * reset first, but for a part. rate_limit 0 = none. */
 void inbound_judge(const struct inbound_frame *frame, uint32_t rate_limit,
                    struct inbound_meter **meter, struct arena *arena, struct inbound_verdict *out);
+/* What of a batch is no frame counts as one message. Gives FORWARD, or the refusal. */
+void inbound_judge_rest(const struct client_msg *batch, uint32_t rate_limit,
+                        struct inbound_meter **meter, uint64_t now_ms, struct inbound_verdict *out);
 /* A frame that was judged INBOUND_FORWARD is accepted: it counts in the socket's window. Not
  * called for one that the user's limit refuses, because refused frames do not count.
  * Errors: ERR_NOMEM it cannot be counted and must not go. */

@@ -66,6 +66,10 @@ void *opening_on_open(void *arg, struct ws_conn *conn, const struct ws_request *
     }
     s->endpoint = (uint8_t)handshake.endpoint;
     s->wants_resume = handshake.has_since;
+    if (handshake.has_since && resume_want(s, handshake.since) != 0) {
+        session_handle(s, SESSION_ON_PEER_GONE, &in);
+        return NULL;
+    }
     session_handle(s, handshake.endpoint == ENDPOINT_ECHO ? SESSION_ON_LOCAL : SESSION_ON_ACCEPTED,
                    &in);
     return s;
@@ -92,6 +96,7 @@ void gateway_sweep(void *gateway)
         DL_DELETE2(g->dead, s, idle_prev, idle_next);
         outbox_free(s->outbox);
         inbound_meter_free(s->meter);
+        resume_end(s);
         mem_free(s->topic_name);
         mem_free(s);
     }

@@ -32,18 +32,10 @@ static void touch(struct session *s, uint64_t now_ms)
 static int echo_frame(struct session *s, struct bytes message, bool is_binary)
 {
     struct gateway *g = s->gateway;
-    bool is_deflated = g->conf->compress_min_bytes > 0 &&
-                       message.len >= g->conf->compress_min_bytes &&
-                       ws_conn_takes_deflated(s->conn, message.len);
     int err;
 
     buf_reset(&g->frame);
-    buf_reset(&g->deflated);
-    if (is_deflated && deflate_message(g->deflate, message, &g->deflated) == 0) {
-        err = ws_text_frame(buf_bytes(&g->deflated), true, &g->frame);
-    } else {
-        err = ws_text_frame(message, false, &g->frame);
-    }
+    err = frame_for(s, message, &g->frame);
     if (err == 0 && is_binary) {
         g->frame.data[0] = (char)(g->frame.data[0] ^ WS_OPCODE_TEXT ^ WS_OPCODE_BINARY);
     }
@@ -132,20 +124,46 @@ static int wait_for_lease(struct session *s, uint64_t frame_no, uint32_t partiti
     return err;
 }
 
+/* A newer token is no frame of the topic: whoever reads it first may look at it. */
+static void make_refresh(const struct session *s, const struct client_msg *msg,
+                         uint64_t received_us, struct up_envelope *out)
+{
+    *out = (struct up_envelope){.kind = UP_REFRESH,
+                                .conn = s->id,
+                                .refresh = {.frame_no = s->frame_no,
+                                            .received_us = received_us,
+                                            .user_id = s->user->user_id,
+                                            .token = msg->text}};
+}
+
+static void make_frame(const struct session *s, const struct client_msg *msg, uint64_t received_us,
+                       struct up_envelope *out)
+{
+    *out = (struct up_envelope){.kind = UP_FRAME,
+                                .conn = s->id,
+                                .frame = {.frame_no = s->frame_no,
+                                          .received_us = received_us,
+                                          .actor = user_actor(s->user),
+                                          .topic = topic_name(s->sub.topic),
+                                          .msg = *msg}};
+}
+
 /* Number, encode, note, charge, send. */
 static int send_up(struct session *s, const struct client_msg *msg)
 {
     struct gateway *g = s->gateway;
-    const struct bytes topic = topic_name(s->sub.topic);
     const uint64_t received_us = clock_mono_us();
-    const uint32_t partition = partition_of(topic, g->conf->partitions);
-    const struct up_envelope env = {.kind = UP_FRAME,
-                                    .conn = s->id,
-                                    .frame = {.frame_no = ++s->frame_no,
-                                              .received_us = received_us,
-                                              .actor = user_actor(s->user),
-                                              .topic = topic,
-                                              .msg = *msg}};
+    uint32_t partition;
+    struct up_envelope env;
+
+    s->frame_no++;
+    if (msg->kind == KIND_REFRESH_TOKEN) {
+        partition = partition_of_id(s->id, g->conf->partitions);
+        make_refresh(s, msg, received_us, &env);
+    } else {
+        partition = partition_of(topic_name(s->sub.topic), g->conf->partitions);
+        make_frame(s, msg, received_us, &env);
+    }
     const struct inflight_entry entry = {INFLIGHT_FRAME, s->id, s->frame_no, received_us,
                                          msg->client_id};
     int err;
@@ -183,11 +201,34 @@ static void perform(struct session *s, const struct inbound_verdict *verdict)
     case INBOUND_FLOOD:
         refuse(s, verdict->action, verdict->code, verdict->msg.client_id);
         break;
+    case INBOUND_BATCH:
+        break; /* its parts are judged one by one */
     case INBOUND_FORWARD:
         if (send_up(s, &verdict->msg) != 0) {
             send_error(s, CODE_SERVICE_UNAVAILABLE, verdict->msg.client_id);
         }
         break;
+    }
+}
+
+/* Each frame of a batch as if it had been sent alone, then the rest as one. */
+static void receive_parts(struct session *s, const struct inbound_frame *whole,
+                          const struct client_msg *batch)
+{
+    struct gateway *g = s->gateway;
+    struct inbound_verdict verdict;
+
+    for (uint32_t i = 0; i < batch->part_count && session_state(s) == SESSION_OPEN; i++) {
+        struct inbound_frame part = *whole;
+        part.message = batch->parts[i];
+        part.is_part = true;
+        inbound_judge(&part, g->conf->rate_limit, &s->meter, g->arena, &verdict);
+        metric_add_label(gateway_metrics.messages, kind_info(verdict.msg.kind)->type, 1);
+        perform(s, &verdict);
+    }
+    if (batch->text.len > 0 && session_state(s) == SESSION_OPEN) {
+        inbound_judge_rest(batch, g->conf->rate_limit, &s->meter, whole->now_ms, &verdict);
+        perform(s, &verdict);
     }
 }
 
@@ -202,7 +243,11 @@ static void receive(struct session *s, struct inbound_frame *frame)
     if (verdict.action != INBOUND_DROP) {
         metric_add_label(gateway_metrics.messages, kind_info(verdict.msg.kind)->type, 1);
     }
-    perform(s, &verdict);
+    if (verdict.action == INBOUND_BATCH) {
+        receive_parts(s, frame, &verdict.msg);
+    } else {
+        perform(s, &verdict);
+    }
 }
 
 void receiving_on_message(void *session, struct bytes message, bool is_binary)

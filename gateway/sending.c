@@ -51,13 +51,26 @@ int send_frame(struct session *s, struct bytes frame)
     return err;
 }
 
+int frame_for(struct session *s, struct bytes json, struct buf *out)
+{
+    struct gateway *g = s->gateway;
+    bool is_long = g->conf->compress_min_bytes > 0 && json.len >= g->conf->compress_min_bytes;
+
+    buf_reset(&g->deflated);
+    if (is_long && ws_conn_takes_deflated(s->conn, json.len) &&
+        deflate_message(g->deflate, json, &g->deflated) == 0) {
+        return ws_text_frame(buf_bytes(&g->deflated), true, out);
+    }
+    return ws_text_frame(json, false, out);
+}
+
 void send_private(struct session *s, struct bytes json)
 {
     struct gateway *g = s->gateway;
     int err;
 
     buf_reset(&g->frame);
-    err = ws_text_frame(json, false, &g->frame);
+    err = frame_for(s, json, &g->frame);
     if (err == 0) {
         err = send_frame(s, buf_bytes(&g->frame));
     }
@@ -124,7 +137,8 @@ static bool write_span(struct session *s, size_t max_bytes, uint64_t now_ms)
 static void settle(struct session *s, uint64_t now_ms)
 {
     bool is_blocked = ws_conn_is_blocked(s->conn);
-    bool has_more = !outbox_is_empty(s->outbox) || topic_sub_is_behind(&s->sub);
+    bool has_more =
+        !outbox_is_empty(s->outbox) || (topic_sub_is_behind(&s->sub) && !s->sub.is_held);
 
     topic_set_stuck(&s->sub, is_blocked || has_more, now_ms);
     if (has_more && !is_blocked) {
@@ -146,6 +160,16 @@ void send_now(struct session *s)
     }
 }
 
+/* Nothing private is left: what it missed before the topic's frames. */
+static void go_on(struct session *s, uint64_t now_ms)
+{
+    if (s->sub.is_held) {
+        resume_ask(s);
+    } else if (topic_sub_is_behind(&s->sub)) {
+        write_span(s, SEND_SLOW_MAX_BYTES, now_ms);
+    }
+}
+
 void sending_on_writable(void *session)
 {
     struct session *s = session;
@@ -158,8 +182,8 @@ void sending_on_writable(void *session)
     if (s->sub.topic) {
         topic_sub_advance(&s->sub, s->sub.next_no, now_ms);
     }
-    if (write_outbox(s) && outbox_is_empty(s->outbox) && topic_sub_is_behind(&s->sub)) {
-        write_span(s, SEND_SLOW_MAX_BYTES, now_ms);
+    if (write_outbox(s) && outbox_is_empty(s->outbox)) {
+        go_on(s, now_ms);
     }
     if (is_ended(s)) {
         return;
@@ -181,7 +205,9 @@ static void evict_laggards(struct gateway *g, struct topic *t, uint64_t now_ms)
     for (struct topic_sub *sub = topic_first_stuck(t); sub; sub = next) {
         enum topic_lag lag = topic_sub_lag(sub, &g->topic_limits, now_ms);
         next = sub->next;
-        if (lag != LAG_NONE) {
+        if (sub->is_held && (lag == LAG_FRAMES || lag == LAG_BYTES)) {
+            session_close_for_resume(session_of(sub), "history"); /* not its own fault */
+        } else if (lag != LAG_NONE) {
             sending_evict(session_of(sub), why[lag]);
         }
     }

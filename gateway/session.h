@@ -73,6 +73,7 @@ struct user;
 struct address_count;
 struct outbox;
 struct inbound_meter;
+struct resume;
 
 struct session {
     uint64_t id; /* of the session table; never 0 */
@@ -86,6 +87,9 @@ struct session {
     struct address_count *address;
     struct outbox *outbox;       /* NULL = empty */
     struct inbound_meter *meter; /* NULL until something was counted */
+    struct resume *resume;       /* since= was given and is not done with; resume.c */
+    uint64_t as_of_ms, login;    /* of its grant: whom a kick means */
+    uint64_t expires_s;          /* when its token does; 0 = never */
     uint64_t last_data_ms;
     uint64_t frame_no; /* of the last frame forwarded */
     uint8_t state, endpoint;

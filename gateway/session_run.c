@@ -17,6 +17,13 @@
 #define DEFLATE_WINDOW_BYTES 32768u /* who takes this takes every deflated frame of ours */
 #define RETRY_MIN_MS 1000u
 
+static bool is_typing(const struct gateway *g, int64_t user_id, struct bytes topic)
+{
+    const struct topic *t = topic_find(&g->topics, topic);
+
+    return t && typing_watch_is_on(g->typing, t, user_id);
+}
+
 static void send_leave(struct gateway *g, uint64_t conn, const struct actor *actor,
                        struct bytes topic, bool is_clean)
 {
@@ -25,7 +32,8 @@ static void send_leave(struct gateway *g, uint64_t conn, const struct actor *act
                                     .leave = {.user_id = actor->user_id,
                                               .username = actor->username,
                                               .topic = topic,
-                                              .is_clean = is_clean}};
+                                              .is_clean = is_clean,
+                                              .is_typing = is_typing(g, actor->user_id, topic)}};
     /* Without room for it: brokers drop the place when this life's lease ends. */
     int ignored =
         gateway_send_up(g, partition_of(topic, g->conf->partitions), UPLINK_LASTING, &env);
@@ -85,18 +93,22 @@ static void send_open(struct session *s, const struct session_input *in)
 
 static bool enter_user(struct session *s, const struct down_item *item)
 {
+    s->as_of_ms = item->granted.as_of_ms;
+    s->login = item->granted.login;
+    s->expires_s = item->granted.expires_s;
     s->topic_name = mem_dup_str(item->granted.topic);
     return s->topic_name && user_enter(&s->gateway->users, s, &item->granted.actor) == 0;
 }
 
 static void send_join(struct session *s)
 {
-    const struct up_envelope env = {
+    struct up_envelope env = {
         .kind = UP_JOIN,
         .conn = s->id,
         .join = {.actor = user_actor(s->user), .topic = bytes_str(s->topic_name)}};
     struct gateway *g = s->gateway;
 
+    env.join.has_since = resume_since(s, &env.join.since);
     ask(s, INFLIGHT_JOIN, partition_of(bytes_str(s->topic_name), g->conf->partitions), &env);
 }
 
@@ -126,8 +138,9 @@ static bool attach(struct session *s, const struct down_joined *joined)
         topic_close_for_resume(g, t, "hole"); /* nobody is there when it is new */
         topic_set_seq(t, joined->seq);
     }
-    topic_attach(t, &s->sub, s->user->user_id, class_of(s));
+    topic_attach(t, &s->sub, s->user->user_id, s->id, class_of(s));
     send_private(s, joined->json);
+    resume_begin(s, joined);
     log_debug(EV_SOCKET_OPEN, LOG_ID("conn", s->id), LOG_I64("user_id", s->user->user_id),
               LOG_BYTES("topic", joined->topic));
     return true;

@@ -90,11 +90,13 @@ static void list_remove(struct topic_sub *sub)
     }
 }
 
-void topic_attach(struct topic *t, struct topic_sub *sub, int64_t user_id, enum topic_class class)
+void topic_attach(struct topic *t, struct topic_sub *sub, int64_t user_id, uint64_t conn,
+                  enum topic_class class)
 {
     *sub = (struct topic_sub){.topic = t,
                               .next_no = topic_log_end(&t->log),
                               .user_id = user_id,
+                              .conn = conn,
                               .class = (uint8_t) class};
     t->class_count[class]++;
     list_add(sub);
@@ -137,6 +139,7 @@ struct topic_sub *topic_first_stuck(const struct topic *t)
 
 void topic_set_stuck(struct topic_sub *sub, bool is_stuck, uint64_t now_ms)
 {
+    is_stuck = is_stuck || sub->is_held;
     if (sub->topic && sub->is_stuck != is_stuck) {
         list_remove(sub);
         sub->is_stuck = is_stuck;
@@ -153,8 +156,13 @@ bool topic_sub_is_behind(const struct topic_sub *sub)
 int topic_sub_span(const struct topic_sub *sub, size_t max_bytes, struct buf *scratch,
                    struct bytes *out_bytes, uint64_t *out_next)
 {
-    return topic_log_span(&sub->topic->log, (enum topic_class)sub->class, sub->next_no,
-                          sub->user_id, max_bytes, scratch, out_bytes, out_next);
+    const struct topic_reader reader = {.class = (enum topic_class)sub->class,
+                                        .no = sub->next_no,
+                                        .user_id = sub->user_id,
+                                        .conn = sub->conn,
+                                        .is_lagging = sub->is_stuck};
+
+    return topic_log_span(&sub->topic->log, &reader, max_bytes, scratch, out_bytes, out_next);
 }
 
 void topic_sub_advance(struct topic_sub *sub, uint64_t next, uint64_t now_ms)
@@ -183,7 +191,7 @@ enum topic_lag topic_sub_lag(const struct topic_sub *sub, const struct topic_lim
     if (!sub->is_stuck) {
         return LAG_NONE;
     }
-    if (topic_log_end(log) - sub->next_no > limits->frames) {
+    if (topic_log_frames_from(log, sub->next_no) > limits->frames) {
         return LAG_FRAMES;
     }
     if (topic_log_bytes_from(log, (enum topic_class)sub->class, sub->next_no) > limits->bytes) {

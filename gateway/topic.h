@@ -15,10 +15,16 @@ struct topic_sub { /* embedded in its session */
     struct topic *topic; /* NULL = not attached */
     uint64_t next_no;    /* the first frame that it has not got */
     int64_t user_id;
+    uint64_t conn;       /* as frames name it that are not for it */
     uint32_t progress_s; /* when it last took something, while stuck */
     uint8_t class;       /* enum topic_class */
     bool is_stuck;
+    bool is_held; /* stuck until it has what it missed before it came */
 };
+
+/* Names of passing states, see topic_log.h. */
+#define PASSING_TYPING(user_id) ((user_id)*2 + 1)
+#define PASSING_PRESENCE(user_id) ((user_id)*2)
 
 struct topic_limits { /* of what may wait for one subscriber */
     uint32_t frames, expiry_s;
@@ -38,7 +44,8 @@ uint64_t topic_seq(const struct topic *t);
 void topic_set_seq(struct topic *t, uint64_t seq);
 
 /* Enter at the end of the log, ready. */
-void topic_attach(struct topic *t, struct topic_sub *sub, int64_t user_id, enum topic_class class);
+void topic_attach(struct topic *t, struct topic_sub *sub, int64_t user_id, uint64_t conn,
+                  enum topic_class class);
 void topic_detach(struct topic_sub *sub); /* not attached: nothing */
 uint32_t topic_subscribers(const struct topic *t);
 /* Has the class subscribers? Frames need the bytes of these classes only. */

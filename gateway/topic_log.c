@@ -9,15 +9,25 @@
  * byte is moved once on average. */
 #include "gateway/topic_log.h"
 
-#include "common/mem.h"
+#include "gateway/map.h"
 
 #define MARKS_FIRST_CAP 8u
 #define COMPACT_MIN_BYTES 4096u
+#define PASSING_KEEP 256u /* states remembered before those without a frame are looked for */
 
 struct topic_mark {
     uint64_t end[TOPIC_CLASSES]; /* absolute offset behind the frame */
     int64_t exclude_user;
+    uint64_t exclude_conn;
     uint64_t excluding_before; /* frames before this one that exclude somebody */
+    int64_t passing;
+    uint64_t passing_before; /* frames before this one that tell a passing state */
+};
+
+struct topic_passing { /* the newest frame of a state */
+    UT_hash_handle hh;
+    int64_t state;
+    uint64_t no;
 };
 
 void topic_log_init(struct topic_log *log, size_t max_bytes)
@@ -28,11 +38,54 @@ void topic_log_init(struct topic_log *log, size_t max_bytes)
     }
 }
 
+/* States whose newest frame is before `no`. */
+static void forget_passing(struct topic_log *log, uint64_t no)
+{
+    struct topic_passing *p, *tmp;
+
+    HASH_ITER(hh, log->newest, p, tmp) {
+        if (p->no < no) {
+            HASH_DEL(log->newest, p);
+            mem_free(p);
+        }
+    }
+}
+
+static struct topic_passing *passing_find(const struct topic_log *log, int64_t state)
+{
+    struct topic_passing *p;
+
+    HASH_FIND(hh, log->newest, &state, sizeof(state), p);
+    return p;
+}
+
+/* Frame `no` is the newest of its state. Without memory older ones are only not skipped. */
+static void note_passing(struct topic_log *log, int64_t state, uint64_t no)
+{
+    struct topic_passing *p = passing_find(log, state);
+
+    if (!p && HASH_COUNT(log->newest) >= PASSING_KEEP) {
+        forget_passing(log, log->first_no);
+    }
+    if (!p && (p = mem_zalloc(sizeof(*p)))) {
+        p->state = state;
+        HASH_ADD(hh, log->newest, state, sizeof(p->state), p);
+        if (MAP_HAS_FAILED(p)) {
+            mem_free(p);
+            return;
+        }
+    }
+    if (p) {
+        p->no = no;
+    }
+}
+
 void topic_log_done(struct topic_log *log)
 {
     for (int c = 0; c < TOPIC_CLASSES; c++) {
         buf_done(&log->data[c]);
     }
+    forget_passing(log, UINT64_MAX);
     mem_free(log->marks);
     log->marks = NULL;
     log->mark_cap = log->mark_head = log->count = 0;
@@ -112,11 +165,18 @@ int topic_log_append(struct topic_log *log, const struct topic_frame *frame)
     }
     mark = mark_at(log, topic_log_end(log));
     mark->exclude_user = frame->exclude_user;
+    mark->exclude_conn = frame->exclude_conn;
     mark->excluding_before = log->excluding;
+    mark->passing = frame->passing;
+    mark->passing_before = log->passing;
+    if (frame->passing) {
+        note_passing(log, frame->passing, topic_log_end(log));
+        log->passing++;
+    }
     for (int c = 0; c < TOPIC_CLASSES; c++) {
         mark->end[c] = data_end(log, (enum topic_class)c);
     }
-    log->excluding += frame->exclude_user != 0;
+    log->excluding += frame->exclude_user != 0 || frame->exclude_conn != 0;
     log->count++;
     return 0;
 }
@@ -124,6 +184,13 @@ int topic_log_append(struct topic_log *log, const struct topic_frame *frame)
 uint64_t topic_log_bytes_from(const struct topic_log *log, enum topic_class class, uint64_t no)
 {
     return data_end(log, class) - begin_of(log, class, no);
+}
+
+uint64_t topic_log_frames_from(const struct topic_log *log, uint64_t no)
+{
+    uint64_t frames = topic_log_end(log) - no;
+
+    return frames == 0 ? 0 : frames - (log->passing - mark_at(log, no)->passing_before);
 }
 
 void topic_log_trim(struct topic_log *log, uint64_t no)
@@ -156,6 +223,7 @@ void topic_log_shrink(struct topic_log *log)
     for (int c = 0; c < TOPIC_CLASSES; c++) {
         buf_shrink(&log->data[c], 0);
     }
+    forget_passing(log, UINT64_MAX);
     mem_free(log->marks);
     log->marks = NULL;
     log->mark_cap = log->mark_head = 0;
@@ -188,53 +256,72 @@ static uint64_t reach_of(const struct topic_log *log, enum topic_class class, ui
     return low;
 }
 
-static bool has_excluding(const struct topic_log *log, uint64_t no, uint64_t next)
+static bool has_skipped(const struct topic_log *log, const struct topic_reader *r, uint64_t next)
 {
-    const struct topic_mark *last = mark_at(log, next - 1);
+    const struct topic_mark *first = mark_at(log, r->no), *last = mark_at(log, next - 1);
 
-    return last->exclude_user != 0 || last->excluding_before != mark_at(log, no)->excluding_before;
+    if (r->is_lagging && (last->passing || last->passing_before != first->passing_before)) {
+        return true;
+    }
+    return last->exclude_user != 0 || last->exclude_conn != 0 ||
+           last->excluding_before != first->excluding_before;
 }
 
-/* Copy the frames that are for this user, run by run. */
-static int gather(const struct topic_log *log, enum topic_class class, uint64_t no, uint64_t next,
-                  int64_t user_id, struct buf *scratch)
+static bool is_for(const struct topic_log *log, const struct topic_reader *r, uint64_t no)
 {
-    uint64_t run = begin_of(log, class, no);
+    const struct topic_mark *mark = mark_at(log, no);
+    const struct topic_passing *newest;
+
+    if ((mark->exclude_user && mark->exclude_user == r->user_id) ||
+        (mark->exclude_conn && mark->exclude_conn == r->conn)) {
+        return false;
+    }
+    if (!r->is_lagging || !mark->passing) {
+        return true;
+    }
+    newest = passing_find(log, mark->passing);
+    return !newest || newest->no == no;
+}
+
+/* Copy the frames that are for this reader, run by run. */
+static int gather(const struct topic_log *log, const struct topic_reader *r, uint64_t next,
+                  struct buf *scratch)
+{
+    uint64_t run = begin_of(log, r->class, r->no);
     int err = 0;
 
-    for (uint64_t i = no; i < next && err == 0; i++) {
-        const struct topic_mark *mark = mark_at(log, i);
-        if (mark->exclude_user == user_id) {
-            err = buf_append(scratch, slice(log, class, run, begin_of(log, class, i)));
-            run = mark->end[class];
+    for (uint64_t i = r->no; i < next && err == 0; i++) {
+        if (!is_for(log, r, i)) {
+            err = buf_append(scratch, slice(log, r->class, run, begin_of(log, r->class, i)));
+            run = mark_at(log, i)->end[r->class];
         }
     }
     if (err == 0) {
-        err = buf_append(scratch, slice(log, class, run, begin_of(log, class, next)));
+        err = buf_append(scratch, slice(log, r->class, run, begin_of(log, r->class, next)));
     }
     return err;
 }
 
-int topic_log_span(const struct topic_log *log, enum topic_class class, uint64_t no,
-                   int64_t user_id, size_t max_bytes, struct buf *scratch, struct bytes *out_bytes,
-                   uint64_t *out_next)
+int topic_log_span(const struct topic_log *log, const struct topic_reader *reader, size_t max_bytes,
+                   struct buf *scratch, struct bytes *out_bytes, uint64_t *out_next)
 {
+    enum topic_class class = reader->class;
     uint64_t next;
     int err;
 
-    if (no == topic_log_end(log)) {
+    if (reader->no == topic_log_end(log)) {
         *out_bytes = BYTES_NONE;
-        *out_next = no;
+        *out_next = reader->no;
         return 0;
     }
-    next = reach_of(log, class, no, max_bytes);
-    if (user_id == 0 || !has_excluding(log, no, next)) {
-        *out_bytes = slice(log, class, begin_of(log, class, no), begin_of(log, class, next));
+    next = reach_of(log, class, reader->no, max_bytes);
+    if (!has_skipped(log, reader, next)) {
+        *out_bytes = slice(log, class, begin_of(log, class, reader->no), begin_of(log, class, next));
         *out_next = next;
         return 0;
     }
     buf_reset(scratch);
-    err = gather(log, class, no, next, user_id, scratch);
+    err = gather(log, reader, next, scratch);
     if (err == 0) {
         *out_bytes = buf_bytes(scratch);
         *out_next = next;

@@ -26,7 +26,9 @@ static void wait_over(struct gateway *g, const struct inflight_entry *entry)
     if (!s) {
         return;
     }
-    if (entry->kind != INFLIGHT_FRAME) {
+    if (entry->kind == INFLIGHT_HISTORY) {
+        session_close_for_resume(s, "history");
+    } else if (entry->kind != INFLIGHT_FRAME) {
         session_handle(s, SESSION_ON_WAIT_OVER, &no_answer);
     } else if (session_state(s) == SESSION_OPEN) {
         send_error(s, CODE_SERVICE_UNAVAILABLE, entry->client_id);
@@ -82,7 +84,22 @@ static void check_topics(struct gateway *g, uint64_t now_ms)
         topic_rest(t);
         if (topic_subscribers(t) == 0) {
             topic_news_remove(&g->flusher.news, t);
+            typing_watch_forget(g->typing, t);
             topic_drop(&g->topics, t);
+        }
+    }
+}
+
+static void close_expired(struct gateway *g)
+{
+    uint64_t now_s = clock_wall_ms() / 1000;
+    uint32_t cursor = 0;
+    struct session *s;
+
+    while ((s = session_table_next(g->sessions, &cursor)) != NULL) {
+        if (s->expires_s > 0 && s->expires_s <= now_s && session_state(s) == SESSION_OPEN) {
+            send_error(s, CODE_AUTHENTICATION_FAILED, BYTES_NONE);
+            session_cut(s, CLOSE_AUTH, "token expired");
         }
     }
 }
@@ -105,10 +122,14 @@ void upkeep_tick(void *gateway)
         return;
     }
     check_inflight(g, now_ms);
+    typing_tick(g, now_ms);
     if (++g->ticks % TICKS_PER_SECOND != 0) {
         return;
     }
     close_silent(g, now_ms);
+    if (g->conf->is_closed_on_expiry) {
+        close_expired(g);
+    }
     check_topics(g, now_ms);
     uplink_tick(g->uplink);
     registry_set_connections(g->registry, session_table_count(g->sessions));

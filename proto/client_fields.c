@@ -108,6 +108,13 @@ static int read_typing(const json_t *frame, struct client_msg *msg)
     return 0;
 }
 
+static int read_token(const json_t *frame, struct arena *arena, struct client_msg *msg)
+{
+    int err = read_text(frame, "token", arena, msg);
+
+    return err == 0 && msg->text.len > CREDENTIAL_MAX_BYTES ? ERR_LIMIT : err;
+}
+
 int client_read_fields(const json_t *frame, struct arena *arena, struct client_msg *msg)
 {
     switch (msg->kind) {
@@ -124,7 +131,7 @@ int client_read_fields(const json_t *frame, struct arena *arena, struct client_m
     case KIND_BATCH_UPDATE:
         return client_read_updates(frame, arena, msg);
     case KIND_REFRESH_TOKEN:
-        return read_text(frame, "token", arena, msg);
+        return read_token(frame, arena, msg);
     case KIND_PING:
     case KIND_HEARTBEAT:
     case KIND_INVALID:

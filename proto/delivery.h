@@ -62,7 +62,7 @@ struct down_topic {
     uint64_t seq;         /* content: its place in the topic; 0 = not content */
     int64_t exclude_user; /* 0 = nobody: sockets of this user are stepped over */
     uint64_t exclude_conn; /* 0 = none: this connection of this gateway is stepped over */
-    int64_t author;       /* content: whose it is; who wrote, types no more */
+    int64_t author;        /* a new message's; who wrote, types no more. 0 = none */
     struct bytes json;
 };
 struct down_reply {

@@ -18,7 +18,7 @@
 
 /* Fields of each kind behind the head. */
 static const unsigned char KIND_FIELDS[] = {
-    [UP_OPEN] = 4, [UP_JOIN] = 5,    [UP_LEAVE] = 4,   [UP_FRAME] = 5,
+    [UP_OPEN] = 4, [UP_JOIN] = 5,    [UP_LEAVE] = 5,   [UP_FRAME] = 5,
     [UP_HTTP] = 7, [UP_HISTORY] = 3, [UP_REFRESH] = 4,
 };
 #define UP_KIND_MAX UP_REFRESH
@@ -121,6 +121,7 @@ static void put_leave(struct mp_write *w, const struct up_leave *leave)
     mp_put_str(w, leave->username);
     mp_put_str(w, leave->topic);
     mp_put_bool(w, leave->is_clean);
+    mp_put_bool(w, leave->is_typing);
 }
 
 static void get_leave(struct mp_read *r, struct up_leave *leave)
@@ -129,6 +130,7 @@ static void get_leave(struct mp_read *r, struct up_leave *leave)
     leave->username = mp_text(r, USERNAME_MAX_BYTES);
     leave->topic = mp_text(r, TOPIC_MAX_BYTES);
     leave->is_clean = mp_bool(r);
+    leave->is_typing = mp_bool(r);
 }
 
 static void put_frame(struct mp_write *w, const struct up_frame *frame)

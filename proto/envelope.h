@@ -42,7 +42,8 @@ struct credentials {
 
 struct up_open {
     enum endpoint endpoint;
-    struct bytes room; /* chat: name or numeric id, syntax checked by the gateway */
+    struct bytes room; /* chat: name, numeric id or DIRECT_ROOM_PREFIX with a user's id; syntax
+                          checked by the gateway */
     struct credentials cred;
     struct bytes address; /* peer address text */
 };
@@ -60,7 +61,8 @@ struct up_leave {
     int64_t user_id;
     struct bytes username;
     struct bytes topic;
-    bool is_clean; /* a close frame came first */
+    bool is_clean;  /* a close frame came first */
+    bool is_typing; /* the others are told that it does not any more */
 };
 
 struct up_frame {
@@ -100,6 +102,12 @@ struct up_envelope {
         struct up_refresh refresh;
     };
 };
+
+/* Is it a request of its own, without an order among the frames of a topic? */
+static inline bool up_kind_is_request(enum up_kind kind)
+{
+    return kind == UP_OPEN || kind == UP_HTTP || kind == UP_HISTORY || kind == UP_REFRESH;
+}
 
 /* Append one envelope. Errors: ERR_FULL (buffer unchanged), ERR_NOMEM. */
 NODISCARD int up_envelope_encode(const struct up_envelope *env, struct buf *out);

@@ -8,6 +8,7 @@
 #define PARTITIONS_MAX 256u          /* setting PARTITIONS stays below; tables are sized by it */
 #define TOPIC_MAX_BYTES 128u         /* "chat:" + 100 of a room name fits */
 #define ROOM_NAME_MAX 100u           /* PROTOCOL.md §2 */
+#define DIRECT_ROOM_PREFIX "direct/" /* of a room in UP_OPEN that names a user, not a channel */
 #define USERNAME_MAX_BYTES 600u      /* Django: 150 characters of at most 4 bytes */
 #define AVATAR_MAX_BYTES 512u        /* a path, not an image */
 #define CLIENT_ID_MAX_CHARS 64u      /* PROTOCOL.md §3 */

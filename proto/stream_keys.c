@@ -93,13 +93,24 @@ struct stream_key key_gateway(const char *prefix, struct bytes gateway)
     return key_in_slot(prefix, "gw", gateway);
 }
 
-struct stream_key key_sub(const char *prefix, uint32_t partition, struct bytes topic)
+static struct stream_key key_of_topic(const char *prefix, const char *family, uint32_t partition,
+                                      struct bytes topic)
 {
-    struct stream_key k = key_in_partition(prefix, "sub", partition);
+    struct stream_key k = key_in_partition(prefix, family, partition);
 
     put_str(&k, ":");
     put(&k, topic);
     return k;
+}
+
+struct stream_key key_sub(const char *prefix, uint32_t partition, struct bytes topic)
+{
+    return key_of_topic(prefix, "sub", partition, topic);
+}
+
+struct stream_key key_log(const char *prefix, uint32_t partition, struct bytes topic)
+{
+    return key_of_topic(prefix, "log", partition, topic);
 }
 
 struct stream_key key_user(const char *prefix, int64_t user_id)

@@ -24,6 +24,8 @@ struct stream_key key_out(const char *prefix, struct bytes gateway);     /* kb:o
 struct stream_key key_gateway(const char *prefix, struct bytes gateway); /* kb:gw:{gw1.9f…} */
 /* kb:sub:{3}:chat:7 - hash "<gateway>/<conn hex>" -> "<user id> <username>" */
 struct stream_key key_sub(const char *prefix, uint32_t partition, struct bytes topic);
+/* kb:log:{3}:chat:7 - stream: recent content frames of a channel, by seq */
+struct stream_key key_log(const char *prefix, uint32_t partition, struct bytes topic);
 /* kb:user:{u42} - hash "<gateway>/<conn hex>" -> topic: the open connections of a user */
 struct stream_key key_user(const char *prefix, int64_t user_id);
 struct stream_key key_brokers(const char *prefix);  /* kb:brokers - zset name -> heartbeat ms */

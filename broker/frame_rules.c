@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* Rules of PROTOCOL.md, section "Chat", that are not of one kind of frame alone. Called by the
+ * handlers; what they look at was looked up by prefetch. */
+#include "broker/frame_rules.h"
+
+enum client_code rule_channel(const struct work *work)
+{
+    const struct client_msg *msg = &work->env.frame.msg;
+
+    if (msg->channel_id == 0 || msg->channel_id == work->room->channel_id) {
+        return CODE_NONE;
+    }
+    switch (work->other_channel) {
+    case ACCESS_UNKNOWN:
+    case ACCESS_NO_CHANNEL:
+        return CODE_CHANNEL_NOT_FOUND;
+    case ACCESS_DENIED:
+        return CODE_PERMISSION_DENIED;
+    case ACCESS_ALLOWED:
+        break;
+    }
+    return CODE_INVALID_MESSAGE;
+}
+
+/* Memory first: it knows what earlier frames of this batch did. */
+bool rule_target(const struct world *w, const struct work *work, struct target_state *out_target)
+{
+    int64_t id = frame_target_id(&work->env.frame.msg);
+
+    if (targets_find(w->targets, work->room->channel_id, id, out_target)) {
+        return true;
+    }
+    if (work->is_target_known && work->has_target) {
+        *out_target = work->target;
+        return true;
+    }
+    return false;
+}
+
+enum client_code rule_text(struct world *w, const struct work *work, struct bytes *out_text)
+{
+    size_t code_points = 0;
+    int err;
+
+    buf_reset(w->scratch);
+    err = sanitize_text(w->sanitize_mode, work->env.frame.msg.text, w->scratch, &code_points);
+    if (err == ERR_UTF8 || err == ERR_RANGE) {
+        return CODE_INVALID_MESSAGE;
+    }
+    if (err) {
+        return CODE_MESSAGE_TOO_LARGE;
+    }
+    if (code_points == 0) {
+        return CODE_INVALID_MESSAGE;
+    }
+    if (code_points > w->message_max_chars) {
+        return CODE_MESSAGE_TOO_LARGE;
+    }
+    if (arena_dup(w->fx->arena, buf_bytes(w->scratch), out_text)) {
+        w->fx->err = ERR_NOMEM;
+        return CODE_INTERNAL_ERROR;
+    }
+    return CODE_NONE;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* A deletion, by the author or staff: the row stays, emptied, so that ids and seqs stay true. */
+#include "broker/content.h"
+#include "broker/frame_rules.h"
+
+static enum client_code check_target(const struct work *work, bool is_there,
+                                     const struct target_state *target)
+{
+    const struct actor *actor = &work->env.frame.actor;
+
+    if (!is_there || target->is_deleted) {
+        return CODE_INVALID_MESSAGE;
+    }
+    return target->author_id == actor->user_id || actor->is_staff ? CODE_NONE
+                                                                  : CODE_PERMISSION_DENIED;
+}
+
+void handle_delete_message(struct world *w, struct work *work)
+{
+    struct content_row row = {.kind = CONTENT_DELETION,
+                              .message_id = work->env.frame.msg.message_id};
+    struct target_state target = {0};
+    bool is_there = rule_target(w, work, &target);
+    enum client_code code = check_target(work, is_there, &target);
+
+    if (code == CODE_NONE && !content_may_store(w, work)) {
+        code = CODE_SERVICE_UNAVAILABLE;
+    }
+    if (code != CODE_NONE) {
+        reply_error(w, work, code, NULL);
+        return;
+    }
+    if (content_add(w, work, &row)) {
+        target.is_deleted = true;
+        targets_put(w->targets, work->origin.partition, row.channel_id, row.message_id, &target);
+    }
+}
