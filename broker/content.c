@@ -70,8 +70,8 @@ int content_render(const struct content_row *row, struct buf *out)
 static int log_frame(struct effects *fx, const struct room *room, const struct content_row *row,
                      struct bytes json)
 {
-    struct channel_log *log = channel_logs_get(&fx->logs, row->origin.partition, row->channel_id,
-                                               room_topic(room));
+    struct channel_log *log =
+        channel_logs_get(&fx->logs, row->origin.partition, row->channel_id, room_topic(room));
 
     if (!log) {
         return ERR_NOMEM;

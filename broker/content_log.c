@@ -45,10 +45,10 @@ static void renew(struct pipeline *pl, const struct channel_log *log, const stru
     if (room && !log->is_emptied && now_ms < room->log_renew_ms) {
         return;
     }
-    int err = redis_link_command(pl->deps.redis,
-                                 (struct bytes[]){BYTES_LIT("PEXPIRE"), stream_key_bytes(key),
-                                                  BYTES_LIT(LOG_TTL_MS)},
-                                 3, NULL, NULL);
+    int err = redis_link_command(
+        pl->deps.redis,
+        (struct bytes[]){BYTES_LIT("PEXPIRE"), stream_key_bytes(key), BYTES_LIT(LOG_TTL_MS)}, 3,
+        NULL, NULL);
     if (!err && room) {
         room->log_renew_ms = now_ms + LOG_TTL_RENEW_MS;
     }

@@ -34,12 +34,12 @@ struct work {
     struct bytes gateway;
     uint32_t waited_ms; /* at its gateway, before it went into the stream */
     struct up_envelope env;
-    struct room *room;                 /* JOIN, LEAVE, FRAME: loaded, or marked is_missing */
-    bool is_stale;                     /* too old: its sender was told that nothing was stored */
-    bool is_replay;                    /* at or below the committed position: must store nothing */
-    bool is_stored;                    /* replay: its row is there and was delivered again */
-    bool is_target_known;              /* the message that the frame is about was looked up */
-    bool has_target;                   /* it is there: */
+    struct room *room;    /* JOIN, LEAVE, FRAME: loaded, or marked is_missing */
+    bool is_stale;        /* too old: its sender was told that nothing was stored */
+    bool is_replay;       /* at or below the committed position: must store nothing */
+    bool is_stored;       /* replay: its row is there and was delivered again */
+    bool is_target_known; /* the message that the frame is about was looked up */
+    bool has_target;      /* it is there: */
     struct target_state target;
     int64_t read_id;                   /* receipts: how far the sender had read */
     enum channel_access other_channel; /* if msg.channel_id is not the room's */

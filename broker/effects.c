@@ -184,8 +184,7 @@ static void move_seq(struct effects *fx, const struct content_row *row)
 
 void effects_store(struct effects *fx, const struct content_row *row)
 {
-    struct content_row *rows =
-        grow(fx->rows, fx->row_count, &fx->row_cap, sizeof(*rows));
+    struct content_row *rows = grow(fx->rows, fx->row_count, &fx->row_cap, sizeof(*rows));
     if (!rows) {
         fx->err = ERR_NOMEM;
         return;

@@ -276,7 +276,8 @@ struct pipeline *pipeline_new(const struct pipeline_deps *deps)
     pl->retry_timer = loop_timer_new(deps->loop, pipeline_retry, pl);
     pl->watermark_timer = loop_timer_new(deps->loop, watermark_write_all, pl);
     pl->evict_timer = loop_timer_new(deps->loop, pipeline_on_evict_time, pl);
-    if (!pl->recent || !pl->targets || !pl->ids || !pl->retry_timer || !pl->watermark_timer || !pl->evict_timer) {
+    if (!pl->recent || !pl->targets || !pl->ids || !pl->retry_timer || !pl->watermark_timer ||
+        !pl->evict_timer) {
         pipeline_free(pl);
         return NULL;
     }

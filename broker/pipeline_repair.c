@@ -20,8 +20,7 @@ static void remember(struct pipeline *pl, const struct content_row *row)
     struct rcbuf *frame;
 
     buf_reset(&pl->scratch);
-    if (content_render(row, &pl->scratch) == 0 &&
-        (frame = rcbuf_new(buf_bytes(&pl->scratch)))) {
+    if (content_render(row, &pl->scratch) == 0 && (frame = rcbuf_new(buf_bytes(&pl->scratch)))) {
         recent_put(pl->recent, row->origin.partition, &key, frame);
         recent_commit(pl->recent, &key);
         rcbuf_unref(frame);

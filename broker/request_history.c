@@ -165,8 +165,8 @@ static void read_log(struct request *req)
     struct history_work *w = &req->work.history;
     const struct requests_deps *deps = &req->owner->deps;
     struct bytes topic = bytes_of(w->topic, w->topic_len);
-    struct stream_key key = key_log(deps->conf->redis_prefix,
-                                    partition_of(topic, deps->conf->partitions), topic);
+    struct stream_key key =
+        key_log(deps->conf->redis_prefix, partition_of(topic, deps->conf->partitions), topic);
     struct step *step = step_begin(req);
     char first[NUMBER_TEXT_MAX];
     int err = ERR_NOMEM;

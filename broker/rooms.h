@@ -32,7 +32,7 @@ struct room_connection;
 struct room {
     UT_hash_handle hh; /* in struct rooms, by topic */
     int64_t channel_id;
-    uint64_t last_seq; /* as of everything handled so far, committed or not */
+    uint64_t last_seq;     /* as of everything handled so far, committed or not */
     uint64_t log_renew_ms; /* when the expiry of its log in Redis is next moved on */
     bool is_loaded, is_loading, is_missing;
     struct room_gateway *gateways;

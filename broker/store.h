@@ -92,8 +92,7 @@ typedef void store_rows_fn(void *arg, int err, const struct content_row *rows, s
 /* Content with id >= from_id that came from entries of `partition` after `after`, by seq per
  * channel. At most `limit`, those with the lowest ids. */
 NODISCARD int store_undelivered(struct store *s, uint32_t partition, struct entry_id after,
-                                   int64_t from_id, uint32_t limit, store_rows_fn *fn,
-                                   void *arg);
+                                int64_t from_id, uint32_t limit, store_rows_fn *fn, void *arg);
 
 /* Content of a channel with after < seq <= until, by seq; the first `limit` of it. */
 NODISCARD int store_content(struct store *s, int64_t channel_id, uint64_t after, uint64_t until,

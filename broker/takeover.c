@@ -60,7 +60,7 @@ static void on_rows(void *arg, int err, const struct content_row *rows, size_t c
 static void fetch_rows(struct takeover *t)
 {
     int err = store_undelivered(t->deps->store, t->p->id, t->watermark, t->claim.redeliver_from,
-                                   TAKEOVER_ROWS_MAX, on_rows, t);
+                                TAKEOVER_ROWS_MAX, on_rows, t);
     if (err) {
         finish(t, err);
     }

@@ -57,9 +57,8 @@ static void hole(struct gateway *g, struct topic *t, uint64_t seq)
 void deliver_append(struct gateway *g, struct topic *t, const struct down_topic *item,
                     int64_t passing)
 {
-    struct topic_frame frame = {.exclude_user = item->exclude_user,
-                                .exclude_conn = item->exclude_conn,
-                                .passing = passing};
+    struct topic_frame frame = {
+        .exclude_user = item->exclude_user, .exclude_conn = item->exclude_conn, .passing = passing};
     int err = make_frame(g, t, item->json, &frame);
 
     if (err == 0) {

@@ -38,9 +38,9 @@ struct downlink {
 };
 
 static const char *const KIND_NAMES[] = {
-    [DOWN_GRANTED] = "granted", [DOWN_REFUSED] = "refused", [DOWN_JOINED] = "joined",
-    [DOWN_TOPIC] = "topic",     [DOWN_REPLY] = "reply",     [DOWN_ACK] = "ack",
-    [DOWN_HTTP] = "http",       [DOWN_KICK] = "kick",       [DOWN_TYPING] = "typing",
+    [DOWN_GRANTED] = "granted", [DOWN_REFUSED] = "refused",     [DOWN_JOINED] = "joined",
+    [DOWN_TOPIC] = "topic",     [DOWN_REPLY] = "reply",         [DOWN_ACK] = "ack",
+    [DOWN_HTTP] = "http",       [DOWN_KICK] = "kick",           [DOWN_TYPING] = "typing",
     [DOWN_HISTORY] = "history", [DOWN_REFRESHED] = "refreshed",
 };
 

@@ -28,8 +28,8 @@ struct gateway_conf {
     uint32_t connections_per_address; /* 0 = none */
     uint32_t compress_min_bytes;      /* COMPRESS_MIN; 0 = never compress */
     uint32_t ping_interval_s, pong_timeout_s;
-    uint32_t drain_s;     /* DRAIN_SECONDS */
-    bool is_echo_enabled; /* ECHO_ENDPOINT */
+    uint32_t drain_s;         /* DRAIN_SECONDS */
+    bool is_echo_enabled;     /* ECHO_ENDPOINT */
     bool is_closed_on_expiry; /* WEBSOCKET_CLOSE_ON_TOKEN_EXPIRY */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* What waits for a broker's answer: openings, joins, frames, HTTP requests, pages of history, each named by its
- * connection or request id and (frames) its number. Each is taken exactly once: by its answer, or
- * by its time running out. */
+/* What waits for a broker's answer: openings, joins, frames, HTTP requests, pages of history, each
+ * named by its connection or request id and (frames) its number. Each is taken exactly once: by its
+ * answer, or by its time running out. */
 #include <stdbool.h>
 #include <stdint.h>
 #include "common/bytes.h"
@@ -12,7 +12,13 @@
 #define INFLIGHT_MAX 131072u         /* entries; more is ERR_FULL */
 #define INFLIGHT_OPEN_AGAIN_MS 2000u /* it may have died with a broker: ask again */
 
-enum inflight_kind { INFLIGHT_OPEN, INFLIGHT_JOIN, INFLIGHT_FRAME, INFLIGHT_HTTP, INFLIGHT_HISTORY };
+enum inflight_kind {
+    INFLIGHT_OPEN,
+    INFLIGHT_JOIN,
+    INFLIGHT_FRAME,
+    INFLIGHT_HTTP,
+    INFLIGHT_HISTORY
+};
 
 struct inflight;
 
@@ -25,8 +31,9 @@ struct inflight_entry { /* as given out; strings are views, valid until the next
 
 struct inflight *inflight_new(void); /* NULL without memory */
 void inflight_free(struct inflight *f);
-/* Note one at now_ms. frame_no is 0 but for frames. OPEN and HISTORY give their encoded envelope to be sent
- * again (shared; NULL = none). Errors: ERR_FULL, ERR_NOMEM, ERR_CONFLICT (already there). */
+/* Note one at now_ms. frame_no is 0 but for frames. OPEN and HISTORY give their encoded envelope to
+ * be sent again (shared; NULL = none). Errors: ERR_FULL, ERR_NOMEM, ERR_CONFLICT (already there).
+ */
 NODISCARD int inflight_add(struct inflight *f, const struct inflight_entry *entry,
                            struct rcbuf *again, uint64_t now_ms);
 /* The answer is here (or nobody waits any more): forget it. Returns whether it was there. */

@@ -48,11 +48,10 @@ void resume_ask(struct session *s)
 {
     struct gateway *g = s->gateway;
     struct resume *r = s->resume;
-    const struct up_envelope env = {.kind = UP_HISTORY,
-                                    .conn = s->id,
-                                    .history = {.topic = topic_name(s->sub.topic),
-                                                .after = r->next,
-                                                .until = r->until}};
+    const struct up_envelope env = {
+        .kind = UP_HISTORY,
+        .conn = s->id,
+        .history = {.topic = topic_name(s->sub.topic), .after = r->next, .until = r->until}};
     const struct inflight_entry entry = {.kind = INFLIGHT_HISTORY, .conn = s->id};
     struct rcbuf *again = NULL;
     int err;

@@ -316,7 +316,8 @@ int topic_log_span(const struct topic_log *log, const struct topic_reader *reade
     }
     next = reach_of(log, class, reader->no, max_bytes);
     if (!has_skipped(log, reader, next)) {
-        *out_bytes = slice(log, class, begin_of(log, class, reader->no), begin_of(log, class, next));
+        *out_bytes =
+            slice(log, class, begin_of(log, class, reader->no), begin_of(log, class, next));
         *out_next = next;
         return 0;
     }

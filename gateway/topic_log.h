@@ -36,9 +36,9 @@ struct topic_log {
     size_t data_head[TOPIC_CLASSES];   /* bytes at the front of `data` that are given up */
     struct topic_mark *marks;          /* ring */
     uint32_t mark_cap, mark_head, count;
-    uint64_t first_no;  /* number of the oldest frame kept */
-    uint64_t excluding; /* frames so far that exclude somebody */
-    uint64_t passing;   /* frames so far that tell a passing state */
+    uint64_t first_no;            /* number of the oldest frame kept */
+    uint64_t excluding;           /* frames so far that exclude somebody */
+    uint64_t passing;             /* frames so far that tell a passing state */
     struct topic_passing *newest; /* by state */
 };
 
@@ -61,9 +61,9 @@ void topic_log_trim(struct topic_log *log, uint64_t no);
 void topic_log_shrink(struct topic_log *log);
 
 /* The next bytes for a reader: as many whole frames as fit in max_bytes, at least one. Points into
- * the log, or into `scratch` (reset first) when frames in between are not for this reader. Valid until the next call that changes log or scratch. *out_next is the
- * reader's new place; bytes may be empty although it moved (nothing was for this user).
- * Errors: ERR_NOMEM, ERR_FULL (scratch). */
+ * the log, or into `scratch` (reset first) when frames in between are not for this reader. Valid
+ * until the next call that changes log or scratch. *out_next is the reader's new place; bytes may
+ * be empty although it moved (nothing was for this user). Errors: ERR_NOMEM, ERR_FULL (scratch). */
 NODISCARD int topic_log_span(const struct topic_log *log, const struct topic_reader *reader,
                              size_t max_bytes, struct buf *scratch, struct bytes *out_bytes,
                              uint64_t *out_next);

@@ -8,8 +8,8 @@
 #include "gateway/topic.h"
 #include "proto/delivery.h"
 
-#define TYPING_OFF_MS 6000u  /* PROTOCOL.md §3: after the last one */
-#define TYPISTS_MAX 65536u   /* then further ones are not watched; their clients still stop them */
+#define TYPING_OFF_MS 6000u /* PROTOCOL.md §3: after the last one */
+#define TYPISTS_MAX 65536u  /* then further ones are not watched; their clients still stop them */
 
 struct typing_watch;
 struct typing_watch *typing_watch_new(void); /* NULL without memory */

@@ -150,7 +150,8 @@ int client_read_kind(const json_t *frame, enum client_kind *out_kind)
     const json_t *action = client_field(frame, "action");
 
     if (!type) {
-        bool is_heartbeat = json_is_string(action) && bytes_eq_str(client_string(action), "heartbeat");
+        bool is_heartbeat =
+            json_is_string(action) && bytes_eq_str(client_string(action), "heartbeat");
         *out_kind = is_heartbeat ? KIND_HEARTBEAT : KIND_INVALID;
     } else if (!json_is_string(type)) {
         return ERR_TYPE;

@@ -38,7 +38,8 @@ struct client_msg {
  * "untouched on failure"; all else is zero).
  * Errors: ERR_SYNTAX (not JSON, not an object, NUL, lone surrogate), ERR_UTF8, ERR_DEPTH,
  * ERR_NOT_FOUND (no or unknown type), ERR_MISSING, ERR_TYPE, ERR_RANGE (id out of range),
- * ERR_LIMIT (client_id too long or empty, too many attachments or updates, no update), ERR_NOMEM. */
+ * ERR_LIMIT (client_id too long or empty, too many attachments or updates, no update), ERR_NOMEM.
+ */
 NODISCARD int client_msg_parse(struct bytes json, struct arena *arena, struct client_msg *out_msg);
 
 /* {"action":"heartbeat"} is KIND_HEARTBEAT, {"type":"ping"} is KIND_PING. */

@@ -14,8 +14,8 @@
 
 /* Fields of each kind behind the head. */
 static const unsigned char KIND_FIELDS[] = {
-    [DOWN_GRANTED] = 5, [DOWN_REFUSED] = 2, [DOWN_JOINED] = 4,  [DOWN_TOPIC] = 6,
-    [DOWN_REPLY] = 3,   [DOWN_ACK] = 2,     [DOWN_HTTP] = 4,    [DOWN_KICK] = 6,
+    [DOWN_GRANTED] = 5, [DOWN_REFUSED] = 2, [DOWN_JOINED] = 4,    [DOWN_TOPIC] = 6,
+    [DOWN_REPLY] = 3,   [DOWN_ACK] = 2,     [DOWN_HTTP] = 4,      [DOWN_KICK] = 6,
     [DOWN_TYPING] = 5,  [DOWN_HISTORY] = 4, [DOWN_REFRESHED] = 3,
 };
 #define DOWN_KIND_MAX DOWN_REFRESHED

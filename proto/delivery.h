@@ -27,25 +27,25 @@ void entry_id_format(struct entry_id id, char out[ENTRY_ID_TEXT_MAX]);
 NODISCARD int entry_id_parse(struct bytes text, struct entry_id *out_id);
 
 enum down_kind {
-    DOWN_GRANTED = 1, /* answer to UP_OPEN: join this topic */
-    DOWN_REFUSED = 2, /* answer to UP_OPEN or UP_JOIN: error frame, then close */
-    DOWN_JOINED = 3,  /* answer to UP_JOIN: first frame, and from here on the topic's frames */
-    DOWN_TOPIC = 4,   /* one frame for everybody in a topic */
-    DOWN_REPLY = 5,   /* answer to UP_FRAME: a frame for the sender alone */
-    DOWN_ACK = 6,     /* answer to UP_FRAME: it was done; its frame is in the topic */
-    DOWN_HTTP = 7,    /* answer to UP_HTTP */
-    DOWN_KICK = 8,    /* close sockets that may not stay */
-    DOWN_TYPING = 9,  /* somebody in a topic types, or does not any more */
+    DOWN_GRANTED = 1,    /* answer to UP_OPEN: join this topic */
+    DOWN_REFUSED = 2,    /* answer to UP_OPEN or UP_JOIN: error frame, then close */
+    DOWN_JOINED = 3,     /* answer to UP_JOIN: first frame, and from here on the topic's frames */
+    DOWN_TOPIC = 4,      /* one frame for everybody in a topic */
+    DOWN_REPLY = 5,      /* answer to UP_FRAME: a frame for the sender alone */
+    DOWN_ACK = 6,        /* answer to UP_FRAME: it was done; its frame is in the topic */
+    DOWN_HTTP = 7,       /* answer to UP_HTTP */
+    DOWN_KICK = 8,       /* close sockets that may not stay */
+    DOWN_TYPING = 9,     /* somebody in a topic types, or does not any more */
     DOWN_HISTORY = 10,   /* answer to UP_HISTORY: frames for one connection */
     DOWN_REFRESHED = 11, /* answer to UP_REFRESH: the connection may live on */
 };
 
 struct down_granted {
     struct actor actor;
-    struct bytes topic;  /* canonical: "chat:7" */
-    uint64_t as_of_ms;   /* what was decided from is not older than this, by Redis' clock */
-    uint64_t login;      /* hash of the session or token family; 0 = none: see broker/login_id.h */
-    uint64_t expires_s;  /* when the token does, UTC; 0 = no token */
+    struct bytes topic; /* canonical: "chat:7" */
+    uint64_t as_of_ms;  /* what was decided from is not older than this, by Redis' clock */
+    uint64_t login;     /* hash of the session or token family; 0 = none: see broker/login_id.h */
+    uint64_t expires_s; /* when the token does, UTC; 0 = no token */
 };
 struct down_refused {
     enum client_code code;
@@ -59,8 +59,8 @@ struct down_joined {
 };
 struct down_topic {
     struct bytes topic;
-    uint64_t seq;         /* content: its place in the topic; 0 = not content */
-    int64_t exclude_user; /* 0 = nobody: sockets of this user are stepped over */
+    uint64_t seq;          /* content: its place in the topic; 0 = not content */
+    int64_t exclude_user;  /* 0 = nobody: sockets of this user are stepped over */
     uint64_t exclude_conn; /* 0 = none: this connection of this gateway is stepped over */
     int64_t author;        /* a new message's; who wrote, types no more. 0 = none */
     struct bytes json;
@@ -80,10 +80,10 @@ struct down_http {
 };
 /* Every criterion that is given must fit; at least one is. */
 struct down_kick {
-    int64_t user_id;    /* 0 = any */
-    struct bytes topic; /* empty = any */
-    uint64_t login;     /* 0 = any */
-    uint64_t as_of_ms;  /* those that were granted from what was read later may stay */
+    int64_t user_id;       /* 0 = any */
+    struct bytes topic;    /* empty = any */
+    uint64_t login;        /* 0 = any */
+    uint64_t as_of_ms;     /* those that were granted from what was read later may stay */
     enum client_code code; /* told before; CODE_NONE: nothing, closed for resume */
     enum close_code close;
 };

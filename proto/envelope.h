@@ -13,12 +13,12 @@
 #include "proto/limits.h"
 
 enum up_kind {
-    UP_OPEN = 1,  /* who is this, may they come in?           -> DOWN_GRANTED / DOWN_REFUSED */
-    UP_JOIN = 2,  /* a granted connection enters its topic    -> DOWN_JOINED */
-    UP_LEAVE = 3, /* a connection is gone                     (no answer) */
-    UP_FRAME = 4, /* a client's message                       -> exactly one answer per frame_no:
-                     DOWN_REPLY or DOWN_ACK */
-    UP_HTTP = 5,  /* an API request                           -> DOWN_HTTP */
+    UP_OPEN = 1,    /* who is this, may they come in?           -> DOWN_GRANTED / DOWN_REFUSED */
+    UP_JOIN = 2,    /* a granted connection enters its topic    -> DOWN_JOINED */
+    UP_LEAVE = 3,   /* a connection is gone                     (no answer) */
+    UP_FRAME = 4,   /* a client's message                       -> exactly one answer per frame_no:
+                       DOWN_REPLY or DOWN_ACK */
+    UP_HTTP = 5,    /* an API request                           -> DOWN_HTTP */
     UP_HISTORY = 6, /* what came between two seqs of a topic  -> DOWN_HISTORY */
     UP_REFRESH = 7, /* a newer token for an open connection   -> DOWN_REFRESHED or DOWN_REPLY */
 };
@@ -53,7 +53,7 @@ struct up_join {
     struct bytes topic; /* "chat:7" */
     bool is_rejoin;     /* registers again (Redis forgot): nothing is announced, the
                            answer carries only the topic's seq */
-    bool has_since; /* the client has everything up to `since` */
+    bool has_since;     /* the client has everything up to `since` */
     uint64_t since;
 };
 

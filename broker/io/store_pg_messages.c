@@ -50,8 +50,8 @@ static void on_rows(void *arg, int err, const struct pg_result *result)
     mem_free(rows);
 }
 
-int store_undelivered(struct store *s, uint32_t partition, struct entry_id after,
-                         int64_t from_id, uint32_t limit, store_rows_fn *fn, void *arg)
+int store_undelivered(struct store *s, uint32_t partition, struct entry_id after, int64_t from_id,
+                      uint32_t limit, store_rows_fn *fn, void *arg)
 {
     struct store_request request = {.store = s, .arg = arg, .fn.rows = fn};
     struct pg_i64 v[5];

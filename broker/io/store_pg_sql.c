@@ -52,22 +52,22 @@ const struct pg_statement store_pg_commit_statements[STMT_COMMIT_COUNT] = {
 const struct pg_statement store_pg_read_statements[STMT_READ_COUNT] = {
     /* Cut off by id, so that a caller who met the limit goes on from the highest id + 1; only
      * then put in order. */
-    [STMT_UNDELIVERED] = {"undelivered", "SELECT " CONTENT_COLUMNS
-                                         " FROM ((" MESSAGES UNDELIVERED ") UNION ALL (" EVENTS
-                                             UNDELIVERED ") ORDER BY id LIMIT $5::bigint) m"
-                                         MESSAGE_AUTHOR " ORDER BY m.channel_id, m.seq"},
-    [STMT_CONTENT] = {"content", "SELECT " CONTENT_COLUMNS " FROM ((" MESSAGES IN_RANGE
-                                 ") UNION ALL (" EVENTS IN_RANGE
-                                 ") ORDER BY seq LIMIT $4::bigint) m" MESSAGE_AUTHOR
-                                 " ORDER BY m.seq"},
-    [STMT_FIND_CLIENTS] = {"find_clients", "SELECT " CONTENT_COLUMNS
-                                           " FROM unnest($1::bigint[], $2::bigint[], $3::text[])"
-                                           " AS k (channel_id, author_id, client_id)"
-                                           " CROSS JOIN LATERAL (" MESSAGES
-                                           " WHERE channel_id = k.channel_id"
-                                           " AND author_id = k.author_id"
-                                           " AND client_id = k.client_id) m" MESSAGE_AUTHOR
-                                           " ORDER BY m.channel_id, m.seq"},
+    [STMT_UNDELIVERED] = {"undelivered", "SELECT " CONTENT_COLUMNS " FROM ((" MESSAGES UNDELIVERED
+                                         ") UNION ALL (" EVENTS UNDELIVERED
+                                         ") ORDER BY id LIMIT $5::bigint) m" MESSAGE_AUTHOR
+                                         " ORDER BY m.channel_id, m.seq"},
+    [STMT_CONTENT] = {"content",
+                      "SELECT " CONTENT_COLUMNS " FROM ((" MESSAGES IN_RANGE
+                      ") UNION ALL (" EVENTS IN_RANGE
+                      ") ORDER BY seq LIMIT $4::bigint) m" MESSAGE_AUTHOR " ORDER BY m.seq"},
+    [STMT_FIND_CLIENTS] = {"find_clients",
+                           "SELECT " CONTENT_COLUMNS
+                           " FROM unnest($1::bigint[], $2::bigint[], $3::text[])"
+                           " AS k (channel_id, author_id, client_id)"
+                           " CROSS JOIN LATERAL (" MESSAGES " WHERE channel_id = k.channel_id"
+                           " AND author_id = k.author_id"
+                           " AND client_id = k.client_id) m" MESSAGE_AUTHOR
+                           " ORDER BY m.channel_id, m.seq"},
     [STMT_TAKE_IDS] = {"take_ids",
                        "SELECT nextval('chat_message_id_seq') FROM generate_series(1, $1::bigint)"},
     [STMT_TARGET] = {"target",

@@ -42,6 +42,7 @@ struct answer {
         store_user_fn *user;
         store_session_fn *session;
         store_channel_fn *channel;
+        store_rows_fn *rows;
     } fn;
     void *arg;
     int err;
@@ -50,6 +51,8 @@ struct answer {
     struct fake_session session;
     struct fake_channel channel;
     int64_t asked_by;
+    const struct content_row *rows;
+    size_t row_count;
 };
 
 void fake_store_reset(void)
@@ -247,6 +250,38 @@ int store_channel(struct store *s, struct bytes room, int64_t user_id, bool auto
         put_text(a->channel.name, room);
     }
     fake_later(complete_channel, a);
+    return 0;
+}
+
+static void complete_rows(void *arg)
+{
+    struct answer *a = arg;
+
+    a->fn.rows(a->arg, a->err, a->err ? NULL : a->rows, a->err ? 0 : a->row_count);
+    free(a);
+}
+
+int store_content(struct store *s, int64_t channel_id, uint64_t after, uint64_t until,
+                  uint32_t limit, store_rows_fn *fn, void *arg)
+{
+    struct answer *a;
+    int err = submit(arg, &a);
+
+    (void)s;
+    (void)channel_id;
+    fake_store.contents++;
+    if (err != 0) {
+        return err;
+    }
+    a->fn.rows = fn;
+    for (size_t i = 0; i < fake_store.content_count; i++) {
+        const struct content_row *row = &fake_store.content[i];
+        if (row->seq > after && row->seq <= until && a->row_count < limit) {
+            a->rows = a->rows ? a->rows : row;
+            a->row_count++;
+        }
+    }
+    fake_later(complete_rows, a);
     return 0;
 }
 

@@ -8,7 +8,9 @@
 
 struct fake_store {
     struct fake_fault fault;
-    unsigned by_id, by_name, sessions, channels, logins; /* calls */
+    unsigned by_id, by_name, sessions, channels, logins, contents; /* calls */
+    const struct content_row *content; /* what store_content finds, by seq; borrowed */
+    size_t content_count;
     int64_t last_login;
 };
 extern struct fake_store fake_store;

@@ -44,6 +44,10 @@ static void check_verdict(const struct inbound_verdict *v)
     switch (v->action) {
     case INBOUND_DROP:
         abort(); /* the session is open */
+    case INBOUND_BATCH:
+        check(v->msg.kind == KIND_BATCH_UPDATE && v->code == CODE_NONE);
+        check(v->msg.part_count > 0 || v->msg.text.len > 0);
+        break;
     case INBOUND_FORWARD:
         check(v->code == CODE_NONE);
         check_forward(&v->msg);

@@ -48,7 +48,12 @@ static inline int commit(int64_t with_fence, uint64_t last_seq, const struct con
                                            .last = position_at(last_seq + count),
                                            .redeliver_from = 900};
     const struct seq_move move = {1, last_seq, last_seq + count};
-    const struct store_batch batch = {&position, 1, &move, 1, rows, count};
+    const struct store_batch batch = {.positions = &position,
+                                      .position_count = 1,
+                                      .seqs = &move,
+                                      .seq_count = 1,
+                                      .rows = rows,
+                                      .row_count = count};
 
     return store_commit(got.store, &batch, on_done, NULL);
 }

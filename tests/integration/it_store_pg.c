@@ -8,7 +8,12 @@ static void a_batch_is_stored_whole(void **state)
     struct content_row rows[] = {message(1, 1, "c1"), message(1, 2, NULL), message(2, 9, "c1")};
     const struct position_move positions[] = {{3, fence, {0, 0}, {2000, 7}, 1001}};
     const struct seq_move seqs[] = {{2, 0, 9}, {1, 0, 2}};
-    const struct store_batch batch = {positions, 1, seqs, 2, rows, 3};
+    const struct store_batch batch = {.positions = positions,
+                                      .position_count = 1,
+                                      .seqs = seqs,
+                                      .seq_count = 2,
+                                      .rows = rows,
+                                      .row_count = 3};
 
     (void)state;
     rows[1].content =
@@ -31,8 +36,7 @@ static void a_batch_is_stored_whole(void **state)
                      1);
 
     assert_int_equal(
-        store_undelivered(got.store, 3, (struct entry_id){1001, 5}, 0, 10, on_messages, NULL),
-        0);
+        store_undelivered(got.store, 3, (struct entry_id){1001, 5}, 0, 10, on_messages, NULL), 0);
     next();
     assert_int_equal(got.row_count, 2);
     assert_string_equal(got.text[2],
@@ -69,7 +73,12 @@ static void a_wrong_fence_writes_nothing(void **state)
     const struct position_move positions[] = {{3, fence, {0, 0}, {2000, 0}, 0},
                                               {4, 1, {0, 0}, {2000, 0}, 0}};
     const struct seq_move seq = {1, 0, 1};
-    const struct store_batch batch = {positions, 2, &seq, 1, &row, 1};
+    const struct store_batch batch = {.positions = positions,
+                                      .position_count = 2,
+                                      .seqs = &seq,
+                                      .seq_count = 1,
+                                      .rows = &row,
+                                      .row_count = 1};
 
     (void)state;
     assert_int_equal(commit(fence - 1, 0, &row, 1), 0);
@@ -88,7 +97,12 @@ static void a_wrong_last_seq_writes_nothing(void **state)
     const struct content_row row = message(1, 8, NULL);
     const struct position_move position = {.partition = 3, .fence = fence, .last = {2000, 0}};
     const struct seq_move seqs[] = {{2, 0, 1}, {1, 7, 8}};
-    const struct store_batch batch = {&position, 1, seqs, 2, &row, 1};
+    const struct store_batch batch = {.positions = &position,
+                                      .position_count = 1,
+                                      .seqs = seqs,
+                                      .seq_count = 2,
+                                      .rows = &row,
+                                      .row_count = 1};
 
     (void)state;
     assert_int_equal(store_commit(got.store, &batch, on_done, NULL), 0);
@@ -110,7 +124,12 @@ static void a_wrong_position_writes_nothing(void **state)
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
         const struct position_move position = {
             .partition = 3, .fence = fence, .expected = wrong[i], .last = {2000, 0}};
-        const struct store_batch batch = {&position, 1, &seq, 1, &row, 1};
+        const struct store_batch batch = {.positions = &position,
+                                          .position_count = 1,
+                                          .seqs = &seq,
+                                          .seq_count = 1,
+                                          .rows = &row,
+                                          .row_count = 1};
 
         assert_int_equal(store_commit(got.store, &batch, on_done, NULL), 0);
         next();
@@ -164,7 +183,12 @@ static void the_same_client_id_of_another_author_or_channel_is_new(void **state)
                                  message(2, 1, "same")};
     const struct position_move position = {3, fence, {0, 0}, {2000, 0}, 0};
     const struct seq_move seqs[] = {{1, 0, 2}, {2, 0, 1}};
-    const struct store_batch batch = {&position, 1, seqs, 2, rows, 3};
+    const struct store_batch batch = {.positions = &position,
+                                      .position_count = 1,
+                                      .seqs = seqs,
+                                      .seq_count = 2,
+                                      .rows = rows,
+                                      .row_count = 3};
 
     (void)state;
     rows[1].author_id = bob;
@@ -211,7 +235,12 @@ static void nothing_passes_a_failed_batch_of_its_partition(void **state)
                              other = message(2, 1, NULL);
     const struct position_move position = {3, fence, position_at(2), {2000, 0}, 0};
     const struct seq_move move = {2, 0, 1};
-    const struct store_batch batch = {&position, 1, &move, 1, &other, 1};
+    const struct store_batch batch = {.positions = &position,
+                                      .position_count = 1,
+                                      .seqs = &move,
+                                      .seq_count = 1,
+                                      .rows = &other,
+                                      .row_count = 1};
 
     (void)state;
     assert_int_equal(commit(fence, 0, &stored, 1), 0);
@@ -238,8 +267,7 @@ static void a_full_batch_passes_and_one_more_is_refused(void **state)
     assert_int_equal(commit(fence, 0, rows, STORE_BATCH_ROWS_MAX), 0);
     next();
     assert_int_equal(got.err, 0);
-    assert_stored(STORE_BATCH_ROWS_MAX, STORE_BATCH_ROWS_MAX,
-                  1000 + STORE_BATCH_ROWS_MAX);
+    assert_stored(STORE_BATCH_ROWS_MAX, STORE_BATCH_ROWS_MAX, 1000 + STORE_BATCH_ROWS_MAX);
     free(rows);
 }
 

@@ -43,8 +43,8 @@ static void messages_after_an_entry(void **state)
         struct entry_id after = {cases[i].ms, cases[i].seq};
         char contents[128] = "";
 
-        assert_int_equal(store_undelivered(got.store, cases[i].partition, after,
-                                              cases[i].from_id, cases[i].limit, on_messages, NULL),
+        assert_int_equal(store_undelivered(got.store, cases[i].partition, after, cases[i].from_id,
+                                           cases[i].limit, on_messages, NULL),
                          0);
         next();
         assert_int_equal(got.err, 0);
@@ -54,9 +54,9 @@ static void messages_after_an_entry(void **state)
         }
         assert_string_equal(contents, cases[i].contents);
     }
-    assert_int_equal(store_undelivered(got.store, 3, (struct entry_id){UINT64_MAX, 0}, 0, 1,
-                                          on_messages, NULL),
-                     ERR_RANGE);
+    assert_int_equal(
+        store_undelivered(got.store, 3, (struct entry_id){UINT64_MAX, 0}, 0, 1, on_messages, NULL),
+        ERR_RANGE);
 }
 
 static void an_author_who_is_gone_has_no_name(void **state)
@@ -120,20 +120,27 @@ static void ids_are_fresh_and_ascending(void **state)
     assert_int_equal(got.id_count, 65536);
 }
 
-static void a_message_exists_unless_deleted(void **state)
+static void a_target_says_whose_it_is_and_whether_it_is_deleted(void **state)
 {
     static const struct {
         int64_t channel, id;
-        bool is_there;
-    } cases[] = {{1, 11, true}, {1, 14, false}, {2, 11, false}, {1, 15, false}, {2, 10, true}};
+        bool is_there, is_deleted;
+    } cases[] = {{1, 11, true, false},
+                 {1, 14, true, true},
+                 {2, 11, false, false},
+                 {1, 15, false, false},
+                 {2, 10, true, false}};
 
     (void)state;
     seed_messages();
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         assert_int_equal(
-            store_message_exists(got.store, cases[i].channel, cases[i].id, on_target, NULL), 0);
+            store_target(got.store, cases[i].channel, cases[i].id, alice, on_target, NULL), 0);
         next();
         assert_int_equal(got.is_there, cases[i].is_there);
+        assert_int_equal(got.target.is_deleted, cases[i].is_deleted);
+        assert_int_equal(got.target.read_id, 0);
+        assert_true(!got.is_there || got.target.author_id > 0);
     }
 }
 
@@ -359,7 +366,7 @@ int main(void)
         TEST(an_author_who_is_gone_has_no_name),
         TEST(client_ids_that_are_stored_are_found),
         TEST(ids_are_fresh_and_ascending),
-        TEST(a_message_exists_unless_deleted),
+        TEST(a_target_says_whose_it_is_and_whether_it_is_deleted),
         TEST(users_by_id),
         TEST(users_by_name),
         TEST(sessions),

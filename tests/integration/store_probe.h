@@ -24,6 +24,7 @@ static struct {
     struct user_row user;
     struct channel_row channel;
     bool is_expired, is_there;
+    struct target_row target;
     char text[8][256]; /* copies of the texts of the last row, in the struct's order */
     bool free_on_done;
 } got;
@@ -127,10 +128,11 @@ static inline void on_channel(void *arg, int err, const struct channel_row *chan
     completed(err);
 }
 
-static inline void on_target(void *arg, int err, bool is_there)
+static inline void on_target(void *arg, int err, const struct target_row *target)
 {
     (void)arg;
-    got.is_there = is_there;
+    got.is_there = target != NULL;
+    got.target = target ? *target : (struct target_row){0};
     completed(err);
 }
 

@@ -290,8 +290,9 @@ void bench_deliver(uint32_t partition, uint64_t origin_ms, const struct down_ite
 
 void bench_topic_frame(const char *topic, uint64_t seq, const char *json)
 {
-    const struct down_item item = {.kind = DOWN_TOPIC,
-                                   .topic = {bytes_str(topic), seq, 0, bytes_str(json)}};
+    const struct down_item item = {
+        .kind = DOWN_TOPIC,
+        .topic = {.topic = bytes_str(topic), .seq = seq, .json = bytes_str(json)}};
 
     bench_deliver(0, 0, &item, 1);
 }
@@ -299,7 +300,7 @@ void bench_topic_frame(const char *topic, uint64_t seq, const char *json)
 void bench_ephemeral(const char *topic, uint32_t partition, uint64_t origin_ms, const char *json)
 {
     const struct down_item item = {.kind = DOWN_TOPIC,
-                                   .topic = {bytes_str(topic), 0, 0, bytes_str(json)}};
+                                   .topic = {.topic = bytes_str(topic), .json = bytes_str(json)}};
 
     bench_deliver(partition, origin_ms, &item, 1);
 }
@@ -318,7 +319,9 @@ void bench_grant(uint64_t conn, int64_t user_id, const char *topic)
 void bench_join(uint64_t conn, const char *topic, uint64_t seq, const char *json)
 {
     const struct down_item item = {
-        .kind = DOWN_JOINED, .conn = conn, .joined = {bytes_str(topic), seq, bytes_str(json)}};
+        .kind = DOWN_JOINED,
+        .conn = conn,
+        .joined = {.topic = bytes_str(topic), .seq = seq, .json = bytes_str(json)}};
 
     bench_deliver(0, 0, &item, 1);
 }

@@ -46,8 +46,8 @@ int store_claim(struct store *s, uint32_t partition, struct bytes owner, store_c
     return 0;
 }
 
-int store_undelivered(struct store *s, uint32_t partition, struct entry_id after,
-                         int64_t from_id, uint32_t limit, store_rows_fn *fn, void *arg)
+int store_undelivered(struct store *s, uint32_t partition, struct entry_id after, int64_t from_id,
+                      uint32_t limit, store_rows_fn *fn, void *arg)
 {
     (void)s;
     (void)partition;
@@ -109,11 +109,12 @@ int store_channel_by_id(struct store *s, int64_t id, int64_t user_id, store_chan
     return 0;
 }
 
-int store_message_exists(struct store *s, int64_t channel_id, int64_t message_id,
-                         store_target_fn *fn, void *arg)
+int store_target(struct store *s, int64_t channel_id, int64_t message_id, int64_t reader_id,
+                 store_target_fn *fn, void *arg)
 {
     (void)s;
     (void)channel_id;
+    (void)reader_id;
     op_new(OP_EXISTS, (void (*)(void))fn, arg)->id = message_id;
     return 0;
 }
@@ -335,7 +336,7 @@ int bench_tear_down(void **state)
             ((store_channel_fn *)op.fn)(op.arg, ERR_UNAVAILABLE, NULL);
             break;
         case OP_EXISTS:
-            ((store_target_fn *)op.fn)(op.arg, ERR_UNAVAILABLE, false);
+            ((store_target_fn *)op.fn)(op.arg, ERR_UNAVAILABLE, NULL);
             break;
         }
     }

@@ -295,9 +295,11 @@ static void test_one_write_per_flush(void **state)
 
     (void)state;
     for (uint32_t i = 0; i < 50; i++) {
-        items[i] = (struct down_item){
-            .kind = DOWN_TOPIC,
-            .topic = {BYTES_LIT("chat:7"), i + 1, i % 2 ? 1 : 0, BYTES_LIT("{\"n\":0}")}};
+        items[i] = (struct down_item){.kind = DOWN_TOPIC,
+                                      .topic = {.topic = BYTES_LIT("chat:7"),
+                                                .seq = i + 1,
+                                                .exclude_user = i % 2 ? 1 : 0,
+                                                .json = BYTES_LIT("{\"n\":0}")}};
     }
     bench_deliver(0, 0, items, 50);
     assert_int_equal(c->writes - writes, 1);
@@ -325,7 +327,9 @@ static void test_a_kick_closes_all_sockets_of_the_user(void **state)
 {
     struct ws_conn *a = bench_open(1, "chat:7", 0, ""), *b = bench_open(1, "chat:8", 0, "");
     struct ws_conn *other = bench_open(2, "chat:7", 0, "");
-    const struct down_item kick = {.kind = DOWN_KICK, .kick = {1, CLOSE_AUTH}};
+    const struct down_item kick = {
+        .kind = DOWN_KICK,
+        .kick = {.user_id = 1, .code = CODE_AUTHENTICATION_FAILED, .close = CLOSE_AUTH}};
 
     (void)state;
     bench_deliver(0, 0, &kick, 1);

@@ -21,7 +21,7 @@ static struct down_item sample_granted(void)
     return (struct down_item){
         .kind = DOWN_GRANTED,
         .conn = 7,
-        .granted = {{42, BYTES_LIT("bob"), BYTES_LIT("/a.png"), true}, TOPIC}};
+        .granted = {{42, BYTES_LIT("bob"), BYTES_LIT("/a.png"), true}, TOPIC, 300, UINT64_MAX, 1}};
 }
 
 static struct down_item sample_refused(void)
@@ -33,12 +33,13 @@ static struct down_item sample_refused(void)
 static struct down_item sample_joined(void)
 {
     return (struct down_item){
-        .kind = DOWN_JOINED, .conn = UINT64_MAX, .joined = {TOPIC, 300, JSON}};
+        .kind = DOWN_JOINED, .conn = UINT64_MAX, .joined = {TOPIC, 300, true, JSON}};
 }
 
 static struct down_item sample_topic(void)
 {
-    return (struct down_item){.kind = DOWN_TOPIC, .conn = 0, .topic = {TOPIC, 301, 42, JSON}};
+    return (struct down_item){
+        .kind = DOWN_TOPIC, .conn = 0, .topic = {TOPIC, 301, 42, 9, 43, JSON}};
 }
 
 static struct down_item sample_reply(void)
@@ -62,7 +63,27 @@ static struct down_item sample_http(void)
 
 static struct down_item sample_kick(void)
 {
-    return (struct down_item){.kind = DOWN_KICK, .conn = 0, .kick = {42, CLOSE_AUTH}};
+    return (struct down_item){
+        .kind = DOWN_KICK,
+        .conn = 0,
+        .kick = {42, TOPIC, 300, 301, CODE_AUTHENTICATION_FAILED, CLOSE_AUTH}};
+}
+
+static struct down_item sample_typing(void)
+{
+    return (struct down_item){
+        .kind = DOWN_TYPING, .conn = 0, .typing = {TOPIC, 7, 42, BYTES_LIT("bob"), TYPING_STOP}};
+}
+
+static struct down_item sample_history(void)
+{
+    return (struct down_item){.kind = DOWN_HISTORY, .conn = 7, .history = {TOPIC, 5, 300, JSON}};
+}
+
+static struct down_item sample_refreshed(void)
+{
+    return (struct down_item){
+        .kind = DOWN_REFRESHED, .conn = 7, .refreshed = {1, 5000, UINT64_C(5000000000)}};
 }
 
 #define TOPIC_HEX "a6 63 68 61 74 3a 37"
@@ -73,15 +94,19 @@ static const struct {
     struct down_item (*make)(void);
     const char *hex;
 } SAMPLES[] = {
-    {sample_granted, "94 01 07 94 2a a3 62 6f 62 a6 2f 61 2e 70 6e 67 c3 " TOPIC_HEX},
+    {sample_granted, "97 01 07 94 2a a3 62 6f 62 a6 2f 61 2e 70 6e 67 c3 " TOPIC_HEX
+                     " cd 01 2c cf ff ff ff ff ff ff ff ff 01"},
     {sample_refused, "94 02 07 04 cd 11 33"},
-    {sample_joined, "95 03 cf ff ff ff ff ff ff ff ff " TOPIC_HEX " cd 01 2c " JSON_HEX},
-    {sample_topic, "96 04 00 " TOPIC_HEX " cd 01 2d 2a " JSON_HEX},
+    {sample_joined, "96 03 cf ff ff ff ff ff ff ff ff " TOPIC_HEX " cd 01 2c c3 " JSON_HEX},
+    {sample_topic, "98 04 00 " TOPIC_HEX " cd 01 2d 2a 09 2b " JSON_HEX},
     {sample_reply, "95 05 07 01 cd 13 88 " JSON_HEX},
     {sample_ack, "94 06 07 01 cf ff ff ff ff ff ff ff ff"},
     {sample_http, "96 07 07 cc c8 c4 0a 74 65 78 74 2f 70 6c 61 69 6e"
                   " c4 06 41 3a 20 62 0d 0a c4 03 ff 00 78"},
-    {sample_kick, "94 08 00 2a cd 11 31"},
+    {sample_kick, "98 08 00 2a " TOPIC_HEX " cd 01 2c cd 01 2d 01 cd 11 31"},
+    {sample_typing, "97 09 00 " TOPIC_HEX " 07 2a a3 62 6f 62 02"},
+    {sample_history, "96 0a 07 " TOPIC_HEX " 05 cd 01 2c " JSON_HEX},
+    {sample_refreshed, "95 0b 07 01 cd 13 88 cf 00 00 00 01 2a 05 f2 00"},
 };
 #define SAMPLE_COUNT (sizeof(SAMPLES) / sizeof(SAMPLES[0]))
 
@@ -138,6 +163,9 @@ static void check_same(const struct down_item *a, const struct down_item *b)
         wire_assert_bytes(a->granted.actor.avatar, b->granted.actor.avatar);
         assert_int_equal(a->granted.actor.is_staff, b->granted.actor.is_staff);
         wire_assert_bytes(a->granted.topic, b->granted.topic);
+        assert_int_equal(a->granted.as_of_ms, b->granted.as_of_ms);
+        assert_int_equal(a->granted.login, b->granted.login);
+        assert_int_equal(a->granted.expires_s, b->granted.expires_s);
         break;
     case DOWN_REFUSED:
         assert_int_equal(a->refused.code, b->refused.code);
@@ -146,12 +174,15 @@ static void check_same(const struct down_item *a, const struct down_item *b)
     case DOWN_JOINED:
         wire_assert_bytes(a->joined.topic, b->joined.topic);
         assert_int_equal(a->joined.seq, b->joined.seq);
+        assert_int_equal(a->joined.is_resumed, b->joined.is_resumed);
         wire_assert_bytes(a->joined.json, b->joined.json);
         break;
     case DOWN_TOPIC:
         wire_assert_bytes(a->topic.topic, b->topic.topic);
         assert_int_equal(a->topic.seq, b->topic.seq);
         assert_int_equal(a->topic.exclude_user, b->topic.exclude_user);
+        assert_int_equal(a->topic.exclude_conn, b->topic.exclude_conn);
+        assert_int_equal(a->topic.author, b->topic.author);
         wire_assert_bytes(a->topic.json, b->topic.json);
         break;
     case DOWN_REPLY:
@@ -171,7 +202,29 @@ static void check_same(const struct down_item *a, const struct down_item *b)
         break;
     case DOWN_KICK:
         assert_int_equal(a->kick.user_id, b->kick.user_id);
+        wire_assert_bytes(a->kick.topic, b->kick.topic);
+        assert_int_equal(a->kick.login, b->kick.login);
+        assert_int_equal(a->kick.as_of_ms, b->kick.as_of_ms);
+        assert_int_equal(a->kick.code, b->kick.code);
         assert_int_equal(a->kick.close, b->kick.close);
+        break;
+    case DOWN_TYPING:
+        wire_assert_bytes(a->typing.topic, b->typing.topic);
+        assert_int_equal(a->typing.channel_id, b->typing.channel_id);
+        assert_int_equal(a->typing.user_id, b->typing.user_id);
+        wire_assert_bytes(a->typing.username, b->typing.username);
+        assert_int_equal(a->typing.change, b->typing.change);
+        break;
+    case DOWN_HISTORY:
+        wire_assert_bytes(a->history.topic, b->history.topic);
+        assert_int_equal(a->history.after, b->history.after);
+        assert_int_equal(a->history.until, b->history.until);
+        wire_assert_bytes(a->history.frames, b->history.frames);
+        break;
+    case DOWN_REFRESHED:
+        assert_int_equal(a->refreshed.frame_no, b->refreshed.frame_no);
+        assert_int_equal(a->refreshed.received_us, b->refreshed.received_us);
+        assert_int_equal(a->refreshed.expires_s, b->refreshed.expires_s);
         break;
     }
 }
@@ -223,17 +276,19 @@ static const struct {
     {"", ERR_SHORT},
     {"90", ERR_SHORT},
     {"94 00", ERR_RANGE},
-    {"94 09", ERR_RANGE},
+    {"94 0c", ERR_RANGE},
     {"94 ff", ERR_RANGE},
     {"95 06 07 01 02", ERR_TYPE},
     {"93 06 07 01", ERR_TYPE},
     {"94 06 00 01 02", ERR_RANGE},             /* an ack for nobody */
-    {"94 08 07 2a 00", ERR_RANGE},             /* a kick is for a user */
-    {"96 04 07 a1 61 01 00 a1 62", ERR_RANGE}, /* a topic's frame is for a topic */
-    {"96 04 00 a1 61 01 00 a1 62", 0},
-    {"96 04 00 a1 61 ff 00 a1 62", ERR_RANGE},   /* seq -1 */
-    {"96 04 00 c4 01 61 01 00 a1 62", ERR_TYPE}, /* bin for a text */
-    {"96 04 00 a1 61 01 00 a1 ff", ERR_UTF8},
+    {"98 08 07 2a a0 00 00 00 00", ERR_RANGE}, /* a kick is for many */
+    {"98 08 00 00 a0 00 00 00 00", ERR_RANGE}, /* but never for all */
+    {"98 08 00 00 a0 01 00 00 00", 0},
+    {"98 04 07 a1 61 01 00 00 00 a1 62", ERR_RANGE}, /* a topic's frame is for a topic */
+    {"98 04 00 a1 61 01 00 00 00 a1 62", 0},
+    {"98 04 00 a1 61 ff 00 00 00 a1 62", ERR_RANGE},   /* seq -1 */
+    {"98 04 00 c4 01 61 01 00 00 00 a1 62", ERR_TYPE}, /* bin for a text */
+    {"98 04 00 a1 61 01 00 00 00 a1 ff", ERR_UTF8},
     {"84 06 07 01 02", ERR_TYPE},
 };
 
@@ -319,7 +374,14 @@ static const struct {
     FIELD(sample_topic, topic.seq, 0, ID_MAX),
     FIELD(sample_topic, topic.exclude_user, 0, ID_MAX),
     FIELD(sample_http, http.status, 100, 599),
-    FIELD(sample_kick, kick.user_id, 1, ID_MAX),
+    FIELD(sample_topic, topic.author, 0, ID_MAX),
+    FIELD(sample_kick, kick.user_id, 0, ID_MAX),
+    FIELD(sample_kick, kick.code, CODE_NONE, CODE_COUNT - 1),
+    FIELD(sample_typing, typing.channel_id, 1, ID_MAX),
+    FIELD(sample_typing, typing.user_id, 1, ID_MAX),
+    FIELD(sample_typing, typing.change, TYPING_ON, TYPING_STOP),
+    FIELD(sample_history, history.after, 0, ID_MAX),
+    FIELD(sample_history, history.until, 0, ID_MAX),
 #undef FIELD
 };
 
@@ -391,7 +453,7 @@ static void sections_there_and_back(void **state)
     (void)state;
     buf_init(&out, BUF_MAX);
     put_section(&out, 3, 2);
-    wire_assert_hex(buf_bytes(&out), "95 01 03 cf 00 00 01 8c c4 e5 22 00 05 92");
+    wire_assert_hex(buf_bytes(&out), "95 02 03 cf 00 00 01 8c c4 e5 22 00 05 92");
     struct down_item ack = sample_ack();
     struct down_item topic = sample_topic();
     assert_int_equal(down_item_encode(&ack, &out), 0);
@@ -446,21 +508,21 @@ static void section_heads(void **state)
         {"", ERR_SHORT},
         {"90", ERR_TYPE},
         {"95 00 00 00 00 90", ERR_VERSION},
-        {"95 02 00 00 00 90", ERR_VERSION},
-        {"91 02", ERR_VERSION}, /* a later version may be anything */
-        {"95 01 00 00 00 90", 0},
-        {"94 01 00 00 90", ERR_TYPE},
-        {"96 01 00 00 00 90 00", ERR_TYPE},
-        {"95 01 cc ff 00 00 90", 0},
-        {"95 01 cd 01 00 00 00 90", ERR_RANGE},
-        {"95 01 ff 00 00 90", ERR_RANGE},
-        {"95 01 00 cf ff ff ff ff ff ff ff ff cf ff ff ff ff ff ff ff ff 90", 0},
-        {"95 01 00 00 00 dd 00 01 00 01", ERR_LIMIT},
-        {"95 01 00 00 00 dd 00 01 00 00", ERR_SHORT}, /* the items are missing */
-        {"95 01 00 00 00 80", ERR_TYPE},
-        {"95 01 00 00 00 91 94 06 07 01 02", 0},
-        {"95 01 00 00 00 92 94 06 07 01 02", ERR_SHORT},
-        {"95 01 00 00 00 90 94 06 07 01 02", ERR_VERSION},
+        {"95 01 00 00 00 90", ERR_VERSION},
+        {"91 03", ERR_VERSION}, /* a later version may be anything */
+        {"95 02 00 00 00 90", 0},
+        {"94 02 00 00 90", ERR_TYPE},
+        {"96 02 00 00 00 90 00", ERR_TYPE},
+        {"95 02 cc ff 00 00 90", 0},
+        {"95 02 cd 01 00 00 00 90", ERR_RANGE},
+        {"95 02 ff 00 00 90", ERR_RANGE},
+        {"95 02 00 cf ff ff ff ff ff ff ff ff cf ff ff ff ff ff ff ff ff 90", 0},
+        {"95 02 00 00 00 dd 00 01 00 01", ERR_LIMIT},
+        {"95 02 00 00 00 dd 00 01 00 00", ERR_SHORT}, /* the items are missing */
+        {"95 02 00 00 00 80", ERR_TYPE},
+        {"95 02 00 00 00 91 94 06 07 01 02", 0},
+        {"95 02 00 00 00 92 94 06 07 01 02", ERR_SHORT},
+        {"95 02 00 00 00 90 94 06 07 01 02", ERR_VERSION},
     };
     struct buf in;
 
@@ -501,7 +563,7 @@ static void a_failure_leaves_the_outputs(void **state)
     mp_read_init(&r, BYTES_LIT("\x94\x06\x07\x01"));
     assert_int_equal(down_item_decode(&r, &item), ERR_SHORT);
     assert_memory_equal(&item, &item_before, sizeof(item));
-    mp_read_init(&r, BYTES_LIT("\x95\x01\x00\x00\x00"));
+    mp_read_init(&r, BYTES_LIT("\x95\x02\x00\x00\x00"));
     assert_int_equal(down_section_decode(&r, &s), ERR_SHORT);
     assert_memory_equal(&s, &s_before, sizeof(s));
     assert_int_equal(down_item_decode(&r, &item), ERR_SHORT); /* the error of the reader stays */

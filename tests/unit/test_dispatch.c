@@ -22,6 +22,7 @@ struct fixture {
     struct effects fx;
     struct buf scratch;
     struct recent *recent;
+    struct targets *targets;
     struct world world;
     struct work work;
     int64_t ids[8];
@@ -33,6 +34,7 @@ static void begin(struct fixture *f)
     memset(f, 0, sizeof(*f));
     f->arena = arena_new(1u << 20);
     f->recent = recent_new();
+    f->targets = targets_new();
     buf_init(&f->scratch, 1u << 20);
     effects_init(&f->fx, f->arena);
     f->room = rooms_get(&f->rooms, BYTES_LIT("chat:7"));
@@ -48,7 +50,9 @@ static void begin(struct fixture *f)
                               .sanitize_mode = SANITIZE_MARKUP,
                               .message_max_chars = 10,
                               .room_presence_limit = 3,
+                              .resume_limit = 5,
                               .recent = f->recent,
+                              .targets = f->targets,
                               .ids = f->ids,
                               .id_count = 8,
                               .scratch = &f->scratch,
@@ -62,6 +66,7 @@ static void end(struct fixture *f)
     effects_done(&f->fx);
     rooms_clear(&f->rooms);
     recent_free(f->recent);
+    targets_free(f->targets);
     buf_done(&f->scratch);
     arena_free(f->arena);
 }
@@ -77,7 +82,8 @@ static void as_chat(struct fixture *f, const char *text)
     f->work.env.frame.msg.text = bytes_str(text);
 }
 
-/* The items for the one gateway, as a word: T topic, R reply, A ack, J joined, X refused. */
+/* The items for the one gateway, as a word: T topic, R reply, A ack, J joined, X refused,
+ * Y typing. */
 static void outcome(struct fixture *f, char word[8], struct down_item items[7])
 {
     struct effects_gateway *g;
@@ -97,7 +103,7 @@ static void outcome(struct fixture *f, char word[8], struct down_item items[7])
         assert_int_equal(down_section_decode(&r, &s), 0);
         for (uint32_t i = 0; i < s.item_count && n < 7; i++) {
             assert_int_equal(down_item_decode(&r, &items[n]), 0);
-            word[n] = "?GXJTRAHK"[items[n].kind];
+            word[n] = "?GXJTRAHKY"[items[n].kind];
             n++;
         }
     }
@@ -124,12 +130,40 @@ static void set_work_state(struct fixture *f, enum work_state s)
     f->room->is_missing = s == NO_CHANNEL;
 }
 
+/* What the kind needs to be accepted. */
+static void as_kind(struct fixture *f)
+{
+    struct client_msg *msg = &f->work.env.frame.msg;
+
+    if (msg->kind == KIND_EDIT_MESSAGE || msg->kind == KIND_DELETE_MESSAGE ||
+        msg->kind == KIND_READ_RECEIPT || msg->kind == KIND_MARK_READ) {
+        msg->message_id = 99;
+        f->work.is_target_known = f->work.has_target = true;
+        f->work.target = (struct target_state){.author_id = 10};
+    } else if (msg->kind == KIND_BATCH_UPDATE) {
+        msg->text = BYTES_LIT("[{}]");
+    }
+}
+
+static bool is_content(unsigned kind)
+{
+    return kind == KIND_CHAT_MESSAGE || kind == KIND_EDIT_MESSAGE || kind == KIND_DELETE_MESSAGE ||
+           kind == KIND_BATCH_UPDATE;
+}
+
 static void test_every_kind_in_every_state(void **state)
 {
     /* What the sender's gateway gets, by kind and state. */
     static const char *const frames[KIND_COUNT][WORK_STATES] = {
         [KIND_INVALID] = {"R", "R", "R", "A", "R"},
         [KIND_CHAT_MESSAGE] = {"TA", "R", "R", "A", "R"},
+        [KIND_EDIT_MESSAGE] = {"TA", "R", "R", "A", "R"},
+        [KIND_DELETE_MESSAGE] = {"TA", "R", "R", "A", "R"},
+        [KIND_TYPING] = {"YA", "R", "YA", "A", "R"},
+        [KIND_READ_RECEIPT] = {"TA", "R", "R", "A", "R"},
+        [KIND_MARK_READ] = {"TA", "R", "R", "A", "R"},
+        [KIND_BATCH_UPDATE] = {"TA", "R", "R", "A", "R"},
+        [KIND_REFRESH_TOKEN] = {"R", "R", "R", "A", "R"},
         [KIND_PING] = {"R", "R", "R", "A", "R"},
         [KIND_HEARTBEAT] = {"R", "R", "R", "A", "R"},
     };
@@ -145,11 +179,15 @@ static void test_every_kind_in_every_state(void **state)
             begin(&f);
             as_chat(&f, "hello");
             f.work.env.frame.msg.kind = (enum client_kind)kind;
+            as_kind(&f);
             set_work_state(&f, (enum work_state)s);
             dispatch(&f.world, &f.work);
             outcome(&f, word, items);
             assert_string_equal(word, frames[kind][s]);
-            assert_int_equal(f.fx.row_count, kind == KIND_CHAT_MESSAGE && s == FRESH);
+            assert_int_equal(f.fx.row_count, s == FRESH && is_content(kind));
+            assert_int_equal(f.fx.read_count,
+                             s == FRESH && (kind == KIND_READ_RECEIPT || kind == KIND_MARK_READ));
+            assert_int_equal(f.room->last_seq, 41 + f.fx.row_count);
             end(&f);
         }
         begin(&f);
@@ -197,7 +235,7 @@ static void test_message_is_stored_and_shown(void **state)
     assert_int_equal(f.fx.rows[0].seq, 42);
     assert_int_equal(f.room->last_seq, 42);
     assert_true(bytes_eq_str(f.fx.rows[0].content, "a <\xe2\x80\x8b"
-                                                       "b>"));
+                                                   "b>"));
     frame = json_loadb(items[0].topic.json.ptr, items[0].topic.json.len, 0, NULL);
     assert_int_equal(json_integer_value(json_object_get(frame, "seq")), 42);
     assert_string_equal(json_string_value(json_object_get(frame, "client_id")), "c-1");
@@ -251,7 +289,8 @@ static void test_refusals(void **state)
         f.work.env.frame.msg.channel_id = rows[i].channel_id;
         f.work.env.frame.msg.reply_to = rows[i].reply_to;
         f.work.env.frame.msg.attachment_count = rows[i].attachments;
-        f.work.reply_to_exists = rows[i].reply_exists;
+        f.work.is_target_known = rows[i].reply_to != 0;
+        f.work.has_target = rows[i].reply_exists;
         f.work.other_channel = rows[i].other;
         dispatch(&f.world, &f.work);
         outcome(&f, word, items);

@@ -43,10 +43,13 @@ static struct up_envelope sample_open(void)
 
 static struct up_envelope sample_join(void)
 {
-    return (struct up_envelope){
-        .kind = UP_JOIN,
-        .conn = UINT64_MAX,
-        .join = {.actor = sample_actor(), .topic = BYTES_LIT("chat:7"), .is_rejoin = true}};
+    return (struct up_envelope){.kind = UP_JOIN,
+                                .conn = UINT64_MAX,
+                                .join = {.actor = sample_actor(),
+                                         .topic = BYTES_LIT("chat:7"),
+                                         .is_rejoin = true,
+                                         .has_since = true,
+                                         .since = 300}};
 }
 
 static struct up_envelope sample_leave(void)
@@ -56,7 +59,8 @@ static struct up_envelope sample_leave(void)
                                 .leave = {.user_id = 42,
                                           .username = BYTES_LIT("bob"),
                                           .topic = BYTES_LIT("chat:7"),
-                                          .is_clean = true}};
+                                          .is_clean = true,
+                                          .is_typing = true}};
 }
 
 static struct up_envelope sample_frame(void)
@@ -72,6 +76,8 @@ static struct up_envelope sample_frame(void)
                                                   .text = BYTES_LIT("hi \xF0\x9F\x98\x80"),
                                                   .channel_id = 7,
                                                   .reply_to = 300,
+                                                  .message_id = 8,
+                                                  .is_typing = true,
                                                   .attachments = {5, ID_MAX},
                                                   .attachment_count = 2}}};
 }
@@ -89,6 +95,24 @@ static struct up_envelope sample_http(void)
                                          .cred = sample_credentials()}};
 }
 
+static struct up_envelope sample_history(void)
+{
+    return (struct up_envelope){
+        .kind = UP_HISTORY,
+        .conn = 12,
+        .history = {.topic = BYTES_LIT("chat:7"), .after = 5, .until = ID_MAX}};
+}
+
+static struct up_envelope sample_refresh(void)
+{
+    return (struct up_envelope){.kind = UP_REFRESH,
+                                .conn = 13,
+                                .refresh = {.frame_no = 2,
+                                            .received_us = UINT64_C(5000000000),
+                                            .user_id = 42,
+                                            .token = BYTES_LIT("e.y.J")}};
+}
+
 /* --- helpers ----------------------------------------------------------------------------- */
 
 #define ACTOR_HEX "94 2a a7 6a c3 bc 72 67 65 6e a6 2f 61 2e 70 6e 67 c3"
@@ -102,15 +126,17 @@ static const struct {
     struct up_envelope (*make)(void);
     const char *hex;
 } SAMPLES[] = {
-    {sample_open, "97 01 01 07 02 a7 67 65 6e 65 72 61 6c " CRED_HEX " a8 31 30 2e 30 2e 30 2e 31"},
-    {sample_join, "96 01 02 cf ff ff ff ff ff ff ff ff " ACTOR_HEX " " TOPIC_HEX " c3"},
-    {sample_leave, "97 01 03 cd 01 2c 2a a3 62 6f 62 " TOPIC_HEX " c3"},
-    {sample_frame, "98 01 04 09 01 cf 00 00 00 01 2a 05 f2 00 " ACTOR_HEX " " TOPIC_HEX
-                   " 96 01 a3 63 2d 31 a7 68 69 20 f0 9f 98 80 07 cd 01 2c"
+    {sample_open, "97 02 01 07 02 a7 67 65 6e 65 72 61 6c " CRED_HEX " a8 31 30 2e 30 2e 30 2e 31"},
+    {sample_join, "98 02 02 cf ff ff ff ff ff ff ff ff " ACTOR_HEX " " TOPIC_HEX " c3 c3 cd 01 2c"},
+    {sample_leave, "98 02 03 cd 01 2c 2a a3 62 6f 62 " TOPIC_HEX " c3 c3"},
+    {sample_frame, "98 02 04 09 01 cf 00 00 00 01 2a 05 f2 00 " ACTOR_HEX " " TOPIC_HEX
+                   " 98 01 a3 63 2d 31 a7 68 69 20 f0 9f 98 80 07 cd 01 2c 08 c3"
                    " 92 05 cf 00 1f ff ff ff ff ff ff"},
-    {sample_http, "9a 01 05 0b c4 04 50 4f 53 54 c4 0b 2f 61 70 69 2f 74 6f 6b 65 6e 2f"
+    {sample_http, "9a 02 05 0b c4 04 50 4f 53 54 c4 0b 2f 61 70 69 2f 74 6f 6b 65 6e 2f"
                   " c4 03 61 3d 31 c4 03 7b fe 7d c4 10 61 70 70 6c 69 63 61 74 69 6f 6e 2f 6a"
                   " 73 6f 6e a3 3a 3a 31 " CRED_HEX},
+    {sample_history, "96 02 06 0c " TOPIC_HEX " 05 cf 00 1f ff ff ff ff ff ff"},
+    {sample_refresh, "97 02 07 0d 02 cf 00 00 00 01 2a 05 f2 00 2a a5 65 2e 79 2e 4a"},
 };
 #define SAMPLE_COUNT (sizeof(SAMPLES) / sizeof(SAMPLES[0]))
 
@@ -160,6 +186,8 @@ static void check_msg(const struct client_msg *a, const struct client_msg *b)
     wire_assert_bytes(a->text, b->text);
     assert_int_equal(a->channel_id, b->channel_id);
     assert_int_equal(a->reply_to, b->reply_to);
+    assert_int_equal(a->message_id, b->message_id);
+    assert_int_equal(a->is_typing, b->is_typing);
     assert_int_equal(a->attachment_count, b->attachment_count);
     for (size_t i = 0; i < ATTACHMENTS_MAX; i++) {
         assert_int_equal(a->attachments[i], b->attachments[i]);
@@ -181,12 +209,15 @@ static void check_same(const struct up_envelope *a, const struct up_envelope *b)
         check_actor(a->join.actor, b->join.actor);
         wire_assert_bytes(a->join.topic, b->join.topic);
         assert_int_equal(a->join.is_rejoin, b->join.is_rejoin);
+        assert_int_equal(a->join.has_since, b->join.has_since);
+        assert_int_equal(a->join.since, b->join.since);
         break;
     case UP_LEAVE:
         assert_int_equal(a->leave.user_id, b->leave.user_id);
         wire_assert_bytes(a->leave.username, b->leave.username);
         wire_assert_bytes(a->leave.topic, b->leave.topic);
         assert_int_equal(a->leave.is_clean, b->leave.is_clean);
+        assert_int_equal(a->leave.is_typing, b->leave.is_typing);
         break;
     case UP_FRAME:
         assert_int_equal(a->frame.frame_no, b->frame.frame_no);
@@ -203,6 +234,17 @@ static void check_same(const struct up_envelope *a, const struct up_envelope *b)
         wire_assert_bytes(a->http.content_type, b->http.content_type);
         wire_assert_bytes(a->http.address, b->http.address);
         check_credentials(&a->http.cred, &b->http.cred);
+        break;
+    case UP_HISTORY:
+        wire_assert_bytes(a->history.topic, b->history.topic);
+        assert_int_equal(a->history.after, b->history.after);
+        assert_int_equal(a->history.until, b->history.until);
+        break;
+    case UP_REFRESH:
+        assert_int_equal(a->refresh.frame_no, b->refresh.frame_no);
+        assert_int_equal(a->refresh.received_us, b->refresh.received_us);
+        assert_int_equal(a->refresh.user_id, b->refresh.user_id);
+        wire_assert_bytes(a->refresh.token, b->refresh.token);
         break;
     }
 }
@@ -277,30 +319,30 @@ static const struct {
 } HEADS[] = {
     {"", ERR_SHORT},
     {"90", ERR_TYPE},
-    {"91 01", ERR_SHORT},
-    {"91 02", ERR_VERSION},
+    {"91 02", ERR_SHORT},
+    {"91 03", ERR_VERSION},
     {"93 00 04 09", ERR_VERSION},
-    {"93 02 04 09", ERR_VERSION},
-    {"97 02 63 c0 c0 c0 c0 c0", ERR_VERSION}, /* a later version may be anything */
+    {"93 01 04 09", ERR_VERSION},
+    {"97 03 63 c0 c0 c0 c0 c0", ERR_VERSION}, /* a later version may be anything */
     {"97 a1 31 01", ERR_TYPE},
-    {"97 01 00", ERR_RANGE}, /* unknown kinds */
-    {"97 01 06", ERR_RANGE},
-    {"97 01 ff", ERR_RANGE},
-    {"97 01 cf ff ff ff ff ff ff ff ff", ERR_RANGE},
-    {"96 01 03 09 2a a1 62 " TOPIC_HEX " c3", ERR_TYPE}, /* too few fields */
-    {"98 01 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE},
-    {"dd ff ff ff ff 01 03 09", ERR_TYPE},
-    {"97 01 03 00 2a a1 62 " TOPIC_HEX " c3", ERR_RANGE}, /* conn 0 */
-    {"97 01 03 ff 2a a1 62 " TOPIC_HEX " c3", ERR_RANGE}, /* conn -1 */
-    {"97 01 03 09 00 a1 62 " TOPIC_HEX " c3", ERR_RANGE}, /* user 0 */
-    {"97 01 03 09 cf 00 20 00 00 00 00 00 00 a1 62 " TOPIC_HEX " c3", ERR_RANGE},
-    {"97 01 03 09 2a c4 01 62 " TOPIC_HEX " c3", ERR_TYPE}, /* bin for a text */
-    {"97 01 03 09 2a a1 62 " TOPIC_HEX " 01", ERR_TYPE},
-    {"97 01 03 09 2a a1 62 " TOPIC_HEX " c3", 0},
-    {"97 01 03 09 2a a0 a0 c2", 0},
-    {"97 01 03 cc 09 ce 00 00 00 2a d9 01 62 " TOPIC_HEX " c3", 0}, /* longer than needed */
-    {"97 01 03 09 2a a1 62 " TOPIC_HEX " c3 00", ERR_TRAILING},
-    {"87 01 03 09 2a a1 62 " TOPIC_HEX " c3", ERR_TYPE}, /* a map */
+    {"97 02 00", ERR_RANGE}, /* unknown kinds */
+    {"97 02 08", ERR_RANGE},
+    {"97 02 ff", ERR_RANGE},
+    {"97 02 cf ff ff ff ff ff ff ff ff", ERR_RANGE},
+    {"97 02 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE}, /* too few fields */
+    {"99 02 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE},
+    {"dd ff ff ff ff 02 03 09", ERR_TYPE},
+    {"98 02 03 00 2a a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* conn 0 */
+    {"98 02 03 ff 2a a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* conn -1 */
+    {"98 02 03 09 00 a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* user 0 */
+    {"98 02 03 09 cf 00 20 00 00 00 00 00 00 a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE},
+    {"98 02 03 09 2a c4 01 62 " TOPIC_HEX " c3 c3", ERR_TYPE}, /* bin for a text */
+    {"98 02 03 09 2a a1 62 " TOPIC_HEX " 01 c3", ERR_TYPE},
+    {"98 02 03 09 2a a1 62 " TOPIC_HEX " c3 c3", 0},
+    {"98 02 03 09 2a a0 a0 c2 c2", 0},
+    {"98 02 03 cc 09 ce 00 00 00 2a d9 01 62 " TOPIC_HEX " c3 c3", 0}, /* longer than needed */
+    {"98 02 03 09 2a a1 62 " TOPIC_HEX " c3 c3 00", ERR_TRAILING},
+    {"88 02 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE}, /* a map */
     {"c1", ERR_TYPE},
 };
 
@@ -484,7 +526,7 @@ static void a_failure_leaves_the_outputs(void **state)
     (void)state;
     memset(&env, 0xAA, sizeof(env));
     memset(&before, 0xAA, sizeof(before));
-    assert_int_equal(up_envelope_decode(BYTES_LIT("\x97\x01\x03\x09\x2a"), &env, &used), ERR_SHORT);
+    assert_int_equal(up_envelope_decode(BYTES_LIT("\x98\x02\x03\x09\x2a"), &env, &used), ERR_SHORT);
     assert_memory_equal(&env, &before, sizeof(env));
     assert_int_equal(used, 77);
 }

@@ -14,6 +14,13 @@ static const struct {
 } EXPECTED[] = {
     {KIND_INVALID, {"invalid", 0, AT_GATEWAY, true}},
     {KIND_CHAT_MESSAGE, {"chat_message", EP_CHAT, AT_BROKER, true}},
+    {KIND_EDIT_MESSAGE, {"edit_message", EP_CHAT, AT_BROKER, true}},
+    {KIND_DELETE_MESSAGE, {"delete_message", EP_CHAT, AT_BROKER, true}},
+    {KIND_TYPING, {"typing", EP_CHAT, AT_BROKER, true}},
+    {KIND_READ_RECEIPT, {"read_receipt", EP_CHAT, AT_BROKER, true}},
+    {KIND_MARK_READ, {"mark_read", EP_CHAT, AT_BROKER, true}},
+    {KIND_BATCH_UPDATE, {"batch_update", EP_CHAT, AT_BROKER, true}},
+    {KIND_REFRESH_TOKEN, {"refresh_token", EP_CHAT, AT_BROKER, true}},
     {KIND_PING, {"ping", EP_CHAT, AT_GATEWAY, false}},
     {KIND_HEARTBEAT, {"heartbeat", EP_CHAT, AT_GATEWAY, false}},
 };

@@ -61,9 +61,9 @@ static void test_a_subscriber_starts_at_the_end(void **state)
     struct topic *t = *state;
     struct topic_sub early, late;
 
-    topic_attach(t, &early, 1, TOPIC_PLAIN);
+    topic_attach(t, &early, 1, 0, TOPIC_PLAIN);
     append(t, "one", 0);
-    topic_attach(t, &late, 2, TOPIC_PLAIN);
+    topic_attach(t, &late, 2, 0, TOPIC_PLAIN);
     assert_true(topic_sub_is_behind(&early));
     assert_false(topic_sub_is_behind(&late));
     append(t, "two", 0);
@@ -83,8 +83,8 @@ static void test_spans_point_into_the_log(void **state)
     struct bytes span_a, span_b;
     uint64_t next;
 
-    topic_attach(t, &a, 1, TOPIC_PLAIN);
-    topic_attach(t, &b, 2, TOPIC_PLAIN);
+    topic_attach(t, &a, 1, 0, TOPIC_PLAIN);
+    topic_attach(t, &b, 2, 0, TOPIC_PLAIN);
     append(t, "shared", 0);
     append(t, "not for 3", 3);
     assert_int_equal(topic_sub_span(&a, 100, &scratch, &span_a, &next), 0);
@@ -105,7 +105,7 @@ static void test_max_bytes_gives_whole_frames(void **state)
     struct topic *t = *state;
     struct topic_sub sub;
 
-    topic_attach(t, &sub, 1, TOPIC_PLAIN);
+    topic_attach(t, &sub, 1, 0, TOPIC_PLAIN);
     append(t, "aaaa", 0);
     append(t, "bbbb", 0);
     append(t, "cccc", 0);
@@ -123,8 +123,8 @@ static void test_excluded_frames_are_stepped_over(void **state)
     struct topic *t = *state;
     struct topic_sub one, two;
 
-    topic_attach(t, &one, 1, TOPIC_PLAIN);
-    topic_attach(t, &two, 2, TOPIC_PLAIN);
+    topic_attach(t, &one, 1, 0, TOPIC_PLAIN);
+    topic_attach(t, &two, 2, 0, TOPIC_PLAIN);
     append(t, "A", 1);
     append(t, "B", 0);
     append(t, "C", 2);
@@ -146,11 +146,11 @@ static void test_classes(void **state)
     struct topic *t = *state;
     struct topic_sub plain, deflated;
 
-    topic_attach(t, &plain, 1, TOPIC_PLAIN);
+    topic_attach(t, &plain, 1, 0, TOPIC_PLAIN);
     assert_true(topic_wants(t, TOPIC_PLAIN));
     assert_false(topic_wants(t, TOPIC_DEFLATED));
     append(t, "early", 0);
-    topic_attach(t, &deflated, 2, TOPIC_DEFLATED);
+    topic_attach(t, &deflated, 2, 0, TOPIC_DEFLATED);
     assert_true(topic_wants(t, TOPIC_DEFLATED));
     assert_int_equal(append_to(t, "large", "L", 0), 0);
     assert_takes(&plain, 100, "earlylarge");
@@ -185,9 +185,9 @@ static void test_a_slow_reader_never_breaks_the_others(void **state)
     char got_slow[8000] = "";
 
     for (int i = 0; i < 3; i++) {
-        topic_attach(t, &fast[i], i + 1, TOPIC_PLAIN);
+        topic_attach(t, &fast[i], i + 1, 0, TOPIC_PLAIN);
     }
-    topic_attach(t, &slow, 9, TOPIC_PLAIN);
+    topic_attach(t, &slow, 9, 0, TOPIC_PLAIN);
     topic_set_stuck(&slow, true, 0);
     for (int n = 0; n < 1000; n++) {
         char text[16];
@@ -227,7 +227,7 @@ static void test_lag_limits(void **state)
     struct topic *t = *state;
     struct topic_sub sub;
 
-    topic_attach(t, &sub, 1, TOPIC_PLAIN);
+    topic_attach(t, &sub, 1, 0, TOPIC_PLAIN);
     append(t, "1", 0);
     append(t, "2", 0);
     append(t, "3", 0);
@@ -256,7 +256,7 @@ static void test_lag_by_time(void **state)
     struct topic *t = *state;
     struct topic_sub sub;
 
-    topic_attach(t, &sub, 1, TOPIC_PLAIN);
+    topic_attach(t, &sub, 1, 0, TOPIC_PLAIN);
     append(t, "x", 0);
     topic_set_stuck(&sub, true, 5000);
     assert_int_equal(topic_sub_lag(&sub, &limits, 15999), LAG_NONE);
@@ -274,8 +274,8 @@ static void test_a_full_log_refuses_whole_frames(void **state)
     struct topic_sub plain, deflated;
 
     (void)state;
-    topic_attach(t, &plain, 1, TOPIC_PLAIN);
-    topic_attach(t, &deflated, 2, TOPIC_DEFLATED);
+    topic_attach(t, &plain, 1, 0, TOPIC_PLAIN);
+    topic_attach(t, &deflated, 2, 0, TOPIC_DEFLATED);
     assert_int_equal(append_to(t, "12345", "1234", 0), 0);
     assert_int_equal(append_to(t, "12", "1234567", 0), ERR_FULL);
     assert_int_equal(append_to(t, "abcde", "abcdef", 0), 0);
@@ -294,7 +294,7 @@ static void test_no_memory(void **state)
     struct topic *t = *state;
     struct topic_sub sub;
 
-    topic_attach(t, &sub, 1, TOPIC_PLAIN);
+    topic_attach(t, &sub, 1, 0, TOPIC_PLAIN);
     append(t, "a", 0);
     for (size_t nth = 1; nth <= 2; nth++) {
         topic_rest(t);
@@ -321,7 +321,7 @@ static void test_rest_gives_memory_back_and_the_log_goes_on(void **state)
     struct topic *t = *state;
     struct topic_sub sub;
 
-    topic_attach(t, &sub, 1, TOPIC_PLAIN);
+    topic_attach(t, &sub, 1, 0, TOPIC_PLAIN);
     append(t, "a", 0);
     assert_takes(&sub, 10, "a");
     topic_rest(t); /* used since the last call */
