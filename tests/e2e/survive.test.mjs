@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Every part dies once under load, by SIGKILL: a broker, a gateway, Redis, PostgreSQL. What was
 // acknowledged is stored exactly once; whoever stayed connected saw everything exactly once, in
-// one order and without gaps.
+// one order and without gaps; and so did whoever was cut off all the time and came back with since=.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Receiver, Sender } from './lib/steady.mjs';
+import { Receiver, Returner, Sender } from './lib/steady.mjs';
 import { start, until } from './lib/system.mjs';
 
 const ROOMS = ['general', 'random', 'harbour', 'lighthouse'];
@@ -18,6 +18,7 @@ let system;
 let channelIds;
 const senders = [];
 const receivers = [];
+const returners = [];
 
 before(async () => {
   system = await start({
@@ -33,15 +34,17 @@ before(async () => {
       receivers.push(new Receiver(system, room, USERS[index], gateway));
       receivers.push(new Receiver(system, room, USERS[(index + 1) % USERS.length], gateway));
     }
+    returners.push(new Returner(system, room, USERS[index]), new Returner(system, room, USERS[(index + 2) % USERS.length]));
   }
   for (let i = 0; i < SENDERS; i++) {
     senders.push(new Sender(system, ROOMS[i % ROOMS.length], USERS[i % 3], `sender${i}`));
   }
-  await until(() => receivers.every((receiver) => receiver.current), 30_000, 'all receivers connected');
+  await until(() => receivers.every((receiver) => receiver.current) && returners.every((r) => r.isConnected),
+    30_000, 'all receivers connected');
 });
 
 after(async () => {
-  await Promise.all([...senders, ...receivers].map((client) => client.stop()));
+  await Promise.all([...senders, ...receivers, ...returners].map((client) => client.stop()));
   await system.stop();
 });
 
@@ -62,6 +65,7 @@ async function phase(number, part) {
   const sending = senders.map(async (sender) => {
     for (let i = 0; i < PER_PHASE; i++) {
       await sender.send(number * PER_PHASE + i);
+      returners[(i + number) % returners.length].cut();
     }
   });
   if (part) {
@@ -133,6 +137,18 @@ test('whoever was connected saw everything from then on exactly once, in one ord
         assert.equal(session.hello.seq + seen.length, channel.length);
       }
     }
+  }
+});
+
+test('whoever was cut off and came back with since= has everything exactly once, in one order', async () => {
+  const rows = await system.sql('SELECT channel_id, seq, id, content FROM chat_message ORDER BY seq');
+  for (const returner of returners) {
+    const channel = rows.filter((row) => row.channel_id === channelIds.get(returner.room));
+    await until(() => returner.isConnected && returner.lastSeq >= channel.length, 60_000, 'returned');
+    await returner.stop();
+    assert.ok(returner.cuts > 3 && returner.isWhole);
+    assert.deepEqual(returner.frames.map((frame) => [frame.seq, frame.message.id, frame.message.content]),
+      channel.slice(returner.first).map((row) => [row.seq, row.id, row.content]), returner.room);
   }
 });
 

@@ -102,6 +102,9 @@ SELECT 'CREATE ROLE kibray LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE r
 ALTER ROLE kibray PASSWORD '$(secret_file postgres_password)';
 SELECT 'CREATE DATABASE kibray OWNER kibray'
  WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'kibray') \gexec
+GRANT pg_read_all_stats TO kibray;
+\connect kibray
+CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 SQL
 }
 
@@ -119,7 +122,8 @@ postgres_up() {
     postgres_clear_leftovers "$home/data"
     part_define postgres "${POSTGRES_AS[@]}" "$bin/postgres" -D "$home/data" -p "$port" \
         -k "$home" -c listen_addresses=127.0.0.1 -c shared_buffers=128MB -c fsync=on \
-        -c synchronous_commit=on -c logging_collector=off
+        -c synchronous_commit=on -c logging_collector=off \
+        -c shared_preload_libraries=pg_stat_statements
     part_spawn postgres
     if ! wait_until 60 postgres_answers "$port" || ! part_runs postgres; then
         part_explain postgres

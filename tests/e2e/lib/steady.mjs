@@ -8,10 +8,10 @@ const RETRY_MS = 200;
 const ACKNOWLEDGE_MS = 6000;        // the server itself gives up after 5 s
 
 /** Connect until it succeeds or `isStopped()`; `pickGateway()` is asked before every try. */
-async function connect(system, room, user, pickGateway, isStopped) {
+async function connect(system, room, user, pickGateway, isStopped, since) {
   while (!isStopped()) {
     try {
-      return await Client.chat(system, room, { user, gateway: pickGateway() });
+      return await Client.chat(system, room, { user, gateway: pickGateway(), since });
     } catch {
       await delay(RETRY_MS);
     }
@@ -89,6 +89,61 @@ export class Receiver {
   async stop() {
     this.#isStopped = true;
     await this.current?.close();
+    await this.running;
+  }
+}
+
+/**
+ * Stays in a room and comes back with since=, on any gateway; is cut off by the test now and then.
+ * Keeps every content frame of all its connections in one list.
+ */
+export class Returner {
+  frames = [];
+  cuts = 0;
+  isWhole = true;                   // no answer said resumed: false
+  #client = null;
+  #isStopped = false;
+  #tries = 0;
+
+  constructor(system, room, user) {
+    Object.assign(this, { system, room, user });
+    this.running = this.#run();
+  }
+
+  async #run() {
+    let since;
+    while (!this.#isStopped) {
+      const pick = () => this.#tries++ % this.system.info.urls.length;
+      const client = await connect(this.system, this.room, this.user, pick, () => this.#isStopped, since);
+      if (!client) {
+        return;
+      }
+      this.first ??= client.hello.seq;
+      this.isWhole &&= since === undefined || client.hello.resumed;
+      this.#client = client;
+      await client.closed;
+      this.frames.push(...client.frames.filter((frame) => frame.type === 'chat_message'));
+      since = this.frames.at(-1)?.seq ?? this.first;
+    }
+  }
+
+  get isConnected() {
+    return this.#client?.isOpen ?? false;
+  }
+
+  get lastSeq() {
+    return this.#client?.frames.findLast((frame) => frame.seq !== undefined)?.seq;
+  }
+
+  /** As a network would: no close frame in either direction. */
+  cut() {
+    this.cuts++;
+    this.#client?.socket.terminate();
+  }
+
+  async stop() {
+    this.#isStopped = true;
+    await this.#client?.close();
     await this.running;
   }
 }
