@@ -9,7 +9,7 @@
 #include "common/log.h"
 #include "gateway/events.h"
 #include "gateway/gateway_metrics.h"
-#include "gateway/gateway_state.h"
+#include "gateway/gateway_glue.h"
 #include "gateway/ws_frame.h"
 #include "proto/server_msg.h"
 

@@ -7,7 +7,7 @@
 #include "common/io/clock.h"
 #include "common/log.h"
 #include "gateway/events.h"
-#include "gateway/gateway_state.h"
+#include "gateway/gateway_glue.h"
 
 #define DRAIN_TICK_MS 50u
 #define DRAIN_GRACE_MS 3000u /* for close handshakes and the last envelopes */

@@ -13,7 +13,7 @@
 #include "common/mem.h"
 #include "gateway/events.h"
 #include "gateway/gateway_metrics.h"
-#include "gateway/gateway_state.h"
+#include "gateway/gateway_glue.h"
 #include "proto/limits.h"
 
 #define HANDSHAKE_TIMEOUT_S 10u

@@ -2,7 +2,7 @@
 /* Ordinary HTTP on the clients' port: health and metrics are answered here, /api/ goes to a broker
  * and back, everything else is 404. Knows no credentials: their bytes travel as they came. */
 #include "common/io/clock.h"
-#include "gateway/gateway_state.h"
+#include "gateway/gateway_glue.h"
 #include "proto/limits.h"
 #include "proto/stream_keys.h"
 

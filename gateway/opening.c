@@ -7,7 +7,7 @@
 #include "common/io/clock.h"
 #include "common/mem.h"
 #include "gateway/gateway_metrics.h"
-#include "gateway/gateway_state.h"
+#include "gateway/gateway_glue.h"
 #include "gateway/outbox.h"
 #include "proto/stream_keys.h"
 

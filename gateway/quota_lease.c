@@ -8,7 +8,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "gateway/events.h"
-#include "gateway/gateway_state.h"
+#include "gateway/gateway_glue.h"
 #include "proto/stream_keys.h"
 
 struct lease {

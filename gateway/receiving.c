@@ -8,7 +8,7 @@
 
 #include "common/io/clock.h"
 #include "gateway/gateway_metrics.h"
-#include "gateway/gateway_state.h"
+#include "gateway/gateway_glue.h"
 #include "gateway/outbox.h"
 #include "gateway/ws_frame.h"
 #include "proto/server_msg.h"

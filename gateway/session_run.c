@@ -11,7 +11,7 @@
 #include "common/mem.h"
 #include "gateway/events.h"
 #include "gateway/gateway_metrics.h"
-#include "gateway/gateway_state.h"
+#include "gateway/gateway_glue.h"
 #include "proto/stream_keys.h"
 
 #define DEFLATE_WINDOW_BYTES 32768u /* who takes this takes every deflated frame of ours */

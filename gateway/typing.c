@@ -2,7 +2,7 @@
 /* Typing in a topic: shown to all but the typist, switched off when a message of the typist
  * comes, when it is said so, or when nothing more is said. Called by deliver.c and upkeep.c. */
 #include "common/io/clock.h"
-#include "gateway/gateway_state.h"
+#include "gateway/gateway_glue.h"
 #include "proto/server_msg.h"
 
 static void show(struct gateway *g, struct topic *t, const struct down_typing *typing, bool is_on)

@@ -3,7 +3,7 @@
  * again; and once a second: silent sockets, readers that take nothing, topics without sockets. */
 #include "common/io/clock.h"
 #include "gateway/gateway_metrics.h"
-#include "gateway/gateway_state.h"
+#include "gateway/gateway_glue.h"
 #include "proto/stream_keys.h"
 
 #define TICKS_PER_SECOND (1000u / UPKEEP_MS)

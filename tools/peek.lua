@@ -9,7 +9,7 @@
 -- and bodies are shown as sizes only.
 
 local COUNT_DEFAULT, COUNT_MAX = 10, 1000
-local VERSION = 1
+local VERSION = 2
 local DEPTH_MAX = 8
 local EXACT_BITS = 53 -- of a Lua number; larger integers are tables {hex = "16 digits"}
 
@@ -193,7 +193,11 @@ end
 -- The fields of every kind, in the order of the structs in proto/.
 
 local ENDPOINTS = {"chat", "echo"}
-local CLIENT_KINDS = {"chat_message", "ping", "heartbeat"}
+local CLIENT_KINDS = {
+    "chat_message", "edit_message", "delete_message", "typing", "read_receipt", "mark_read",
+    "batch_update", "refresh_token", "ping", "heartbeat",
+}
+local TYPING_CHANGES = {[0] = "on", "off", "stop"}
 local CODES = {
     "AUTHENTICATION_FAILED", "RATE_LIMIT_EXCEEDED", "INVALID_MESSAGE", "PERMISSION_DENIED",
     "CHANNEL_NOT_FOUND", "MESSAGE_TOO_LARGE", "SERVICE_UNAVAILABLE", "INTERNAL_ERROR",
@@ -208,7 +212,8 @@ local credentials = array_of({
 })
 local client_message = array_of({
     {"kind", name_of(CLIENT_KINDS)}, {"client_id", text}, {"text", text}, {"channel_id", number},
-    {"reply_to", number}, {"attachments", list_of(number)},
+    {"reply_to", number}, {"message_id", number}, {"is_typing", boolean},
+    {"attachments", list_of(number)},
 })
 
 local UP = {
@@ -216,9 +221,13 @@ local UP = {
         {"endpoint", name_of(ENDPOINTS)}, {"room", text}, {"credentials", credentials},
         {"address", text},
     }},
-    {"JOIN", {{"actor", actor}, {"topic", text}, {"is_rejoin", boolean}}},
+    {"JOIN", {
+        {"actor", actor}, {"topic", text}, {"is_rejoin", boolean}, {"has_since", boolean},
+        {"since", number},
+    }},
     {"LEAVE", {
         {"user_id", number}, {"username", text}, {"topic", text}, {"is_clean", boolean},
+        {"is_typing", boolean},
     }},
     {"FRAME", {
         {"frame_no", number}, {"received_us", number}, {"actor", actor}, {"topic", text},
@@ -228,17 +237,36 @@ local UP = {
         {"method", ascii}, {"path", ascii}, {"query", size}, {"body", size},
         {"content_type", ascii}, {"address", text}, {"credentials", credentials},
     }},
+    {"HISTORY", {{"topic", text}, {"after", number}, {"until", number}}},
+    {"REFRESH", {
+        {"frame_no", number}, {"received_us", number}, {"user_id", number}, {"token", size},
+    }},
 }
 
 local DOWN = {
-    {"GRANTED", {{"actor", actor}, {"topic", text}}},
+    {"GRANTED", {
+        {"actor", actor}, {"topic", text}, {"as_of_ms", number}, {"login", connection},
+        {"expires_s", number},
+    }},
     {"REFUSED", {{"code", name_of(CODES)}, {"close", number}}},
-    {"JOINED", {{"topic", text}, {"seq", number}, {"frame", json}}},
-    {"TOPIC", {{"topic", text}, {"seq", number}, {"exclude_user", number}, {"frame", json}}},
+    {"JOINED", {{"topic", text}, {"seq", number}, {"is_resumed", boolean}, {"frame", json}}},
+    {"TOPIC", {
+        {"topic", text}, {"seq", number}, {"exclude_user", number}, {"exclude_conn", connection},
+        {"author", number}, {"frame", json},
+    }},
     {"REPLY", {{"frame_no", number}, {"received_us", number}, {"frame", json}}},
     {"ACK", {{"frame_no", number}, {"received_us", number}}},
     {"HTTP", {{"status", number}, {"content_type", ascii}, {"headers", size}, {"body", size}}},
-    {"KICK", {{"user_id", number}, {"close", number}}},
+    {"KICK", {
+        {"user_id", number}, {"topic", text}, {"login", connection}, {"as_of_ms", number},
+        {"code", name_of(CODES)}, {"close", number},
+    }},
+    {"TYPING", {
+        {"topic", text}, {"channel_id", number}, {"user_id", number}, {"username", text},
+        {"change", name_of(TYPING_CHANGES)},
+    }},
+    {"HISTORY", {{"topic", text}, {"after", number}, {"until", number}, {"frames", size}}},
+    {"REFRESHED", {{"frame_no", number}, {"received_us", number}, {"expires_s", number}}},
 }
 
 -- {kind, conn, fields…} from the element `first` of `values` on.
