@@ -105,6 +105,29 @@ static void on_connections(void *arg, int err, const struct redis_value *v)
     lookup_end(l, err);
 }
 
+/* A log that knows more than the database is of another life of it (a backup, a replica that was
+ * behind): it would answer with what never happened, and take no new frame. */
+static void check_log(const struct lookup *l)
+{
+    static const char script[] =
+        "local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1] "
+        "if last and tonumber(string.match(last[1], '^%d+')) > tonumber(ARGV[1]) then "
+        "return redis.call('DEL', KEYS[1]) end return 0";
+    uint32_t partition = partition_of(room_topic(l->room), l->deps->partitions);
+    struct stream_key key = key_log(l->deps->prefix, partition, room_topic(l->room));
+    char last_seq[24];
+    int err;
+
+    snprintf(last_seq, sizeof(last_seq), "%llu", (unsigned long long)l->room->last_seq);
+    err = redis_link_command(l->deps->redis,
+                             (struct bytes[]){BYTES_LIT("EVAL"), bytes_str(script), BYTES_LIT("1"),
+                                              stream_key_bytes(&key), bytes_str(last_seq)},
+                             5, NULL, NULL);
+    if (err) {
+        log_debug("log_not_checked", LOG_ERR(err));
+    }
+}
+
 static int load_connections(struct lookup *l)
 {
     uint32_t partition = partition_of(room_topic(l->room), l->deps->partitions);
@@ -128,6 +151,7 @@ static void on_channel(void *arg, int err, const struct channel_row *channel)
     if (channel) {
         l->room->last_seq = channel->last_seq;
         err = room_set_name(l->room, channel->name);
+        check_log(l);
     }
     err = err ? err : load_connections(l);
     if (err) {
