@@ -67,6 +67,45 @@ static const struct {
     {"{\"type\":\"nope\",\"client_id\":\"c\"}", ERR_NOT_FOUND, KIND_INVALID, "c"},
     {"{\"client_id\":\"c\"}", ERR_NOT_FOUND, KIND_INVALID, "c"},
     {"{\"type\":\"ping\",\"client_id\":5,\"message\":5}", 0, KIND_PING, NULL},
+    /* edits, deletions, receipts */
+    {"{\"type\":\"edit_message\",\"message_id\":7,\"new_content\":\"x\"}", 0, KIND_EDIT_MESSAGE,
+     NULL},
+    {"{\"type\":\"edit_message\",\"message_id\":7,\"new_content\":\"\"}", 0, KIND_EDIT_MESSAGE,
+     NULL},
+    {"{\"type\":\"edit_message\",\"message_id\":7}", ERR_MISSING, KIND_EDIT_MESSAGE, NULL},
+    {"{\"type\":\"edit_message\",\"message_id\":7,\"new_content\":null}", ERR_MISSING,
+     KIND_EDIT_MESSAGE, NULL},
+    {"{\"type\":\"edit_message\",\"message_id\":7,\"new_content\":7}", ERR_TYPE, KIND_EDIT_MESSAGE,
+     NULL},
+    {"{\"type\":\"edit_message\",\"new_content\":\"x\",\"client_id\":\"c\"}", ERR_MISSING,
+     KIND_EDIT_MESSAGE, "c"},
+    {"{\"type\":\"delete_message\",\"message_id\":7,\"client_id\":7}", 0, KIND_DELETE_MESSAGE,
+     NULL},
+    {"{\"type\":\"delete_message\"}", ERR_MISSING, KIND_DELETE_MESSAGE, NULL},
+    {"{\"type\":\"delete_message\",\"message_id\":0}", ERR_RANGE, KIND_DELETE_MESSAGE, NULL},
+    {"{\"type\":\"delete_message\",\"message_id\":\"7\"}", ERR_TYPE, KIND_DELETE_MESSAGE, NULL},
+    {"{\"type\":\"read_receipt\",\"message_id\":9007199254740991}", 0, KIND_READ_RECEIPT, NULL},
+    {"{\"type\":\"read_receipt\",\"message_id\":9007199254740992}", ERR_RANGE, KIND_READ_RECEIPT,
+     NULL},
+    {"{\"type\":\"mark_read\",\"message_id\":7}", 0, KIND_MARK_READ, NULL},
+    {"{\"type\":\"mark_read\",\"notification_id\":7}", ERR_MISSING, KIND_MARK_READ, NULL},
+    /* typing */
+    {"{\"type\":\"typing\",\"is_typing\":true}", 0, KIND_TYPING, NULL},
+    {"{\"type\":\"typing\",\"is_typing\":false,\"channel_id\":7}", 0, KIND_TYPING, NULL},
+    {"{\"type\":\"typing\"}", ERR_MISSING, KIND_TYPING, NULL},
+    {"{\"type\":\"typing\",\"is_typing\":1}", ERR_TYPE, KIND_TYPING, NULL},
+    {"{\"type\":\"typing\",\"is_typing\":true,\"channel_id\":1.0}", ERR_TYPE, KIND_TYPING, NULL},
+    /* tokens */
+    {"{\"type\":\"refresh_token\",\"token\":\"t\"}", 0, KIND_REFRESH_TOKEN, NULL},
+    {"{\"type\":\"refresh_token\"}", ERR_MISSING, KIND_REFRESH_TOKEN, NULL},
+    /* batches */
+    {"{\"type\":\"batch_update\",\"updates\":[{}]}", 0, KIND_BATCH_UPDATE, NULL},
+    {"{\"type\":\"batch_update\"}", ERR_MISSING, KIND_BATCH_UPDATE, NULL},
+    {"{\"type\":\"batch_update\",\"updates\":{}}", ERR_TYPE, KIND_BATCH_UPDATE, NULL},
+    {"{\"type\":\"batch_update\",\"updates\":[]}", ERR_LIMIT, KIND_BATCH_UPDATE, NULL},
+    {"{\"type\":\"batch_update\",\"updates\":[{},7]}", ERR_TYPE, KIND_BATCH_UPDATE, NULL},
+    {"{\"type\":\"batch_update\",\"updates\":[{},[]],\"client_id\":\"c\"}", ERR_TYPE,
+     KIND_BATCH_UPDATE, "c"},
     /* not JSON, not an object */
     {"", ERR_SYNTAX, KIND_INVALID, NULL},
     {" ", ERR_SYNTAX, KIND_INVALID, NULL},
@@ -400,12 +439,76 @@ static void no_memory(void **state)
     arena_free(fresh);
 }
 
+/* Frames become texts of their own, the rest stays together; order is kept in both. */
+static void batches_are_sorted(void **state)
+{
+    static const char JSON[] =
+        "{\"type\":\"batch_update\",\"updates\":["
+        "{\"op\":\"a\",\"n\":1.5},{\"type\":\"chat_message\",\"message\":\"x\"},{\"type\":7},"
+        "{\"action\":\"heartbeat\"},{\"type\":\"upload_chunk\"},{\"type\":\"cursor\"},"
+        "{\"type\":\"batch_update\",\"updates\":[{}]},{\"type\":\"typing\"}]}";
+    static const char *const PARTS[] = {"{\"type\":\"chat_message\",\"message\":\"x\"}",
+                                        "{\"action\":\"heartbeat\"}", "{\"type\":\"upload_chunk\"}",
+                                        "{\"type\":\"batch_update\",\"updates\":[{}]}",
+                                        "{\"type\":\"typing\"}"};
+    struct client_msg msg;
+
+    (void)state;
+    arena_reset(arena);
+    assert_int_equal(client_msg_parse(bytes_str(JSON), arena, &msg), 0);
+    assert_true(
+        bytes_eq_str(msg.text, "[{\"op\":\"a\",\"n\":1.5},{\"type\":7},{\"type\":\"cursor\"}]"));
+    assert_int_equal(msg.part_count, sizeof(PARTS) / sizeof(PARTS[0]));
+    for (size_t i = 0; i < msg.part_count; i++) {
+        assert_true(bytes_eq_str(msg.parts[i], PARTS[i]));
+    }
+}
+
+static void a_batch_has_its_bounds(void **state)
+{
+    char json[2048] = "{\"type\":\"batch_update\",\"updates\":[{}";
+    struct client_msg msg;
+
+    (void)state;
+    for (unsigned n = 1; n <= BATCH_UPDATES_MAX; n++) {
+        size_t len = strlen(json);
+        memcpy(json + len, "]}", 3);
+        arena_reset(arena);
+        assert_int_equal(client_msg_parse(bytes_str(json), arena, &msg), 0);
+        assert_int_equal(msg.part_count, 0);
+        memcpy(json + len, ",{}", 4);
+    }
+    strcat(json, "]}");
+    assert_int_equal(client_msg_parse(bytes_str(json), arena, &msg), ERR_LIMIT);
+}
+
+static void a_token_has_its_bound(void **state)
+{
+    static char json[CREDENTIAL_MAX_BYTES + 64];
+    struct client_msg msg;
+
+    (void)state;
+    for (size_t more = 0; more < 2; more++) {
+        size_t at = (size_t)sprintf(json, "{\"type\":\"refresh_token\",\"token\":\"");
+        memset(json + at, 'x', CREDENTIAL_MAX_BYTES + more);
+        strcpy(json + at + CREDENTIAL_MAX_BYTES + more, "\"}");
+        arena_reset(arena);
+        assert_int_equal(client_msg_parse(bytes_str(json), arena, &msg), more ? ERR_LIMIT : 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(verdicts),      cmocka_unit_test(ids),
-        cmocka_unit_test(raw_nul_bytes), cmocka_unit_test(every_field_arrives),
-        cmocka_unit_test(depth),         cmocka_unit_test(truncations),
+        cmocka_unit_test(verdicts),
+        cmocka_unit_test(ids),
+        cmocka_unit_test(raw_nul_bytes),
+        cmocka_unit_test(every_field_arrives),
+        cmocka_unit_test(depth),
+        cmocka_unit_test(truncations),
+        cmocka_unit_test(batches_are_sorted),
+        cmocka_unit_test(a_batch_has_its_bounds),
+        cmocka_unit_test(a_token_has_its_bound),
         cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -421,6 +421,221 @@ static void test_rejoin_is_silent(void **state)
     end(&f);
 }
 
+/* ---- frames about other messages ---- */
+
+static void as_frame(struct fixture *f, enum client_kind kind, int64_t message_id, const char *text)
+{
+    as_chat(f, text);
+    f->work.env.frame.msg.kind = kind;
+    f->work.env.frame.msg.message_id = message_id;
+}
+
+static void test_who_may_change_what(void **state)
+{
+    static const struct {
+        enum client_kind kind;
+        const char *text;
+        bool is_there, is_deleted, is_own, is_staff;
+        const char *code; /* NULL: accepted */
+    } rows[] = {
+        {KIND_EDIT_MESSAGE, "new", true, false, true, false, NULL},
+        {KIND_EDIT_MESSAGE, "new", true, false, false, false, "PERMISSION_DENIED"},
+        {KIND_EDIT_MESSAGE, "new", true, false, false, true, "PERMISSION_DENIED"},
+        {KIND_EDIT_MESSAGE, "new", true, true, true, false, "INVALID_MESSAGE"},
+        {KIND_EDIT_MESSAGE, "new", true, true, false, false, "INVALID_MESSAGE"},
+        {KIND_EDIT_MESSAGE, "new", false, false, false, false, "INVALID_MESSAGE"},
+        {KIND_EDIT_MESSAGE, "", true, false, true, false, "INVALID_MESSAGE"},
+        {KIND_EDIT_MESSAGE, "12345678901", true, false, true, false, "MESSAGE_TOO_LARGE"},
+        {KIND_DELETE_MESSAGE, "", true, false, true, false, NULL},
+        {KIND_DELETE_MESSAGE, "", true, false, false, false, "PERMISSION_DENIED"},
+        {KIND_DELETE_MESSAGE, "", true, false, false, true, NULL},
+        {KIND_DELETE_MESSAGE, "", true, true, true, false, "INVALID_MESSAGE"},
+        {KIND_DELETE_MESSAGE, "", true, true, false, true, "INVALID_MESSAGE"},
+        {KIND_DELETE_MESSAGE, "", false, false, false, true, "INVALID_MESSAGE"},
+        {KIND_READ_RECEIPT, "", true, false, false, false, NULL},
+        {KIND_READ_RECEIPT, "", true, true, false, false, NULL},
+        {KIND_READ_RECEIPT, "", false, false, false, false, "INVALID_MESSAGE"},
+    };
+    struct down_item items[7];
+    struct fixture f;
+    char word[8], code[64];
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        begin(&f);
+        as_frame(&f, rows[i].kind, 99, rows[i].text);
+        f.work.env.frame.actor.is_staff = rows[i].is_staff;
+        f.work.is_target_known = true;
+        f.work.has_target = rows[i].is_there;
+        f.work.target = (struct target_state){rows[i].is_own ? 10 : 11, rows[i].is_deleted};
+        dispatch(&f.world, &f.work);
+        outcome(&f, word, items);
+        assert_string_equal(word, rows[i].code ? "R" : "TA");
+        if (rows[i].code) {
+            assert_string_equal(code_of(items[0].reply.json, code), rows[i].code);
+            assert_int_equal(f.fx.row_count + f.fx.read_count, 0);
+            assert_int_equal(f.room->last_seq, 41);
+        } else if (rows[i].kind != KIND_READ_RECEIPT) {
+            assert_int_equal(f.fx.rows[0].message_id, 99);
+            assert_int_equal(items[0].topic.seq, 42);
+        }
+        end(&f);
+    }
+}
+
+/* What earlier frames of the same batch did counts, though nothing of it is committed. */
+static void test_a_deletion_is_known_at_once(void **state)
+{
+    static const enum client_kind after[] = {KIND_DELETE_MESSAGE, KIND_EDIT_MESSAGE};
+    struct down_item items[7];
+    struct fixture f;
+    char word[8], code[64];
+    (void)state;
+
+    for (size_t i = 0; i < 2; i++) {
+        begin(&f);
+        as_chat(&f, "text");
+        dispatch(&f.world, &f.work);
+        as_frame(&f, KIND_DELETE_MESSAGE, 1000, "");
+        dispatch(&f.world, &f.work);
+        as_frame(&f, after[i], 1000, "new");
+        dispatch(&f.world, &f.work);
+        outcome(&f, word, items);
+        assert_string_equal(word, "TATAR");
+        assert_string_equal(code_of(items[4].reply.json, code), "INVALID_MESSAGE");
+        as_chat(&f, "answer");
+        f.work.env.frame.msg.reply_to = 1000;
+        dispatch(&f.world, &f.work);
+        outcome(&f, word, items);
+        assert_string_equal(word, "TATARR");
+        end(&f);
+    }
+}
+
+static void test_receipts_move_forward_only(void **state)
+{
+    static const struct {
+        int64_t message_id, stored;
+        bool is_replay;
+        const char *word;
+        size_t reads;
+    } rows[] = {
+        {99, 0, false, "TA", 1},  {99, 98, false, "TA", 1}, {99, 99, false, "A", 0},
+        {99, 100, false, "A", 0}, {99, 99, true, "TA", 0},  {99, 100, true, "A", 0},
+        {99, 98, true, "R", 0},
+    };
+    struct down_item items[7];
+    struct fixture f;
+    char word[8];
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        begin(&f);
+        as_frame(&f, KIND_READ_RECEIPT, rows[i].message_id, "");
+        f.work.is_target_known = f.work.has_target = true;
+        f.work.read_id = rows[i].stored;
+        f.work.is_replay = rows[i].is_replay;
+        dispatch(&f.world, &f.work);
+        outcome(&f, word, items);
+        assert_string_equal(word, rows[i].word);
+        assert_int_equal(f.fx.read_count, rows[i].reads);
+        end(&f);
+    }
+    begin(&f); /* the second of two in a batch */
+    for (size_t i = 0; i < 2; i++) {
+        as_frame(&f, KIND_READ_RECEIPT, 99, "");
+        f.work.is_target_known = f.work.has_target = true;
+        dispatch(&f.world, &f.work);
+    }
+    outcome(&f, word, items);
+    assert_string_equal(word, "TAA");
+    assert_int_equal(f.fx.reads[0].message_id, 99);
+    end(&f);
+}
+
+static void test_a_batch_is_not_for_its_own_socket(void **state)
+{
+    struct down_item items[7];
+    struct fixture f;
+    char word[8];
+    bool flag;
+    (void)state;
+
+    begin(&f);
+    assert_int_equal(room_add(f.room, BYTES_LIT("gw.2"), 1, 11, BYTES_LIT("bob"), &flag), 0);
+    as_frame(&f, KIND_BATCH_UPDATE, 0, "[{\"a\":\"<b>\"}]");
+    dispatch(&f.world, &f.work);
+    outcome(&f, word, items);
+    assert_string_equal(word, "TA");
+    assert_int_equal(items[0].topic.exclude_conn, 1);
+    assert_int_equal(items[0].topic.author, 0);
+    assert_true(bytes_eq_str(f.fx.rows[0].content, "[{\"a\":\"<\xe2\x80\x8b"
+                                                   "b>\"}]"));
+    struct effects_gateway *other;
+    struct down_section section;
+    struct down_item item;
+    struct mp_read r;
+    HASH_FIND(hh, f.fx.gateways, "gw.2", 4, other);
+    mp_read_init(&r, buf_bytes(&other->sections));
+    assert_int_equal(down_section_decode(&r, &section), 0);
+    assert_int_equal(down_item_decode(&r, &item), 0);
+    assert_int_equal(item.topic.exclude_conn, 0); /* the same number is somebody else there */
+    end(&f);
+}
+
+static void test_content_goes_into_the_log_a_deletion_begins_it_anew(void **state)
+{
+    const struct channel_log *log;
+    struct fixture f;
+    (void)state;
+
+    begin(&f);
+    as_chat(&f, "secret");
+    dispatch(&f.world, &f.work);
+    as_chat(&f, "other");
+    dispatch(&f.world, &f.work);
+    log = f.fx.logs.table;
+    assert_int_equal(log->channel_id, 7);
+    assert_int_equal(log->pieces->first, 42);
+    assert_int_equal(log->pieces->last, 43);
+    as_frame(&f, KIND_DELETE_MESSAGE, 1000, "");
+    dispatch(&f.world, &f.work);
+    assert_true(log->is_emptied);
+    assert_int_equal(log->pieces->first, 44);
+    assert_null(memmem(log->pieces->lines.data, log->pieces->lines.len, "secret", 6));
+    end(&f);
+}
+
+static void test_who_comes_back_is_resumed_within_the_limit(void **state)
+{
+    static const struct {
+        bool has_since;
+        uint64_t since;
+        bool is_resumed;
+    } rows[] = {{false, 0, false}, {true, 41, true},  {true, 36, true},     {true, 35, false},
+                {true, 0, false},  {true, 42, false}, {true, ID_MAX, false}};
+    struct down_item items[7];
+    struct fixture f;
+    char word[8];
+    (void)state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        begin(&f);
+        f.work.env = (struct up_envelope){.kind = UP_JOIN, .conn = 2};
+        f.work.env.join.actor.user_id = 10;
+        f.work.env.join.has_since = rows[i].has_since;
+        f.work.env.join.since = rows[i].since;
+        dispatch(&f.world, &f.work);
+        outcome(&f, word, items);
+        assert_string_equal(word, "J");
+        assert_int_equal(items[0].joined.is_resumed, rows[i].is_resumed);
+        assert_int_equal(memmem(items[0].joined.json.ptr, items[0].joined.json.len,
+                                "\"resumed\":true", 14) != NULL,
+                         rows[i].is_resumed);
+        end(&f);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -431,6 +646,12 @@ int main(void)
         cmocka_unit_test(test_presence_is_for_first_and_last_sockets),
         cmocka_unit_test(test_a_leave_run_again_tells_the_others),
         cmocka_unit_test(test_large_rooms_have_no_presence),
+        cmocka_unit_test(test_who_may_change_what),
+        cmocka_unit_test(test_a_deletion_is_known_at_once),
+        cmocka_unit_test(test_receipts_move_forward_only),
+        cmocka_unit_test(test_a_batch_is_not_for_its_own_socket),
+        cmocka_unit_test(test_content_goes_into_the_log_a_deletion_begins_it_anew),
+        cmocka_unit_test(test_who_comes_back_is_resumed_within_the_limit),
         cmocka_unit_test(test_rejoin_is_silent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

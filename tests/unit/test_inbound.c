@@ -259,6 +259,65 @@ static void test_no_memory_is_no_crash(void **state)
     }
 }
 
+/* --- batches ------------------------------------------------------------------------------ */
+
+static enum inbound_action judge_part(struct fixture *f, struct bytes part)
+{
+    const struct inbound_frame frame = {.endpoint = ENDPOINT_CHAT,
+                                        .state = SESSION_OPEN,
+                                        .message = part,
+                                        .is_part = true,
+                                        .now_ms = 1000};
+
+    inbound_judge(&frame, f->limit, &f->meter, f->arena, &f->verdict);
+    if (f->verdict.action == INBOUND_FORWARD) {
+        assert_int_equal(inbound_accept(f->limit, &f->meter, 1000), 0);
+    }
+    return f->verdict.action;
+}
+
+static void test_a_batch_counts_by_its_parts(void **state)
+{
+    static const char BATCH[] =
+        "{\"type\":\"batch_update\",\"updates\":[{\"type\":\"chat_message\",\"message\":\"a\"},"
+        "{\"type\":\"ping\"},{\"type\":\"chat_message\"},{\"x\":1},"
+        "{\"type\":\"batch_update\",\"updates\":[{}]},{\"type\":\"typing\",\"is_typing\":true}]}";
+    static const enum inbound_action ACTIONS[] = {INBOUND_FORWARD, INBOUND_PONG, INBOUND_ERROR,
+                                                  INBOUND_ERROR, INBOUND_ERROR};
+    static const enum client_code CODES[] = {CODE_NONE, CODE_NONE, CODE_INVALID_MESSAGE,
+                                             CODE_INVALID_MESSAGE, CODE_RATE_LIMIT_EXCEEDED};
+    struct fixture *f = *state;
+    struct client_msg batch;
+
+    f->limit = 3; /* one accepted, two malformed: then it is full */
+    assert_int_equal(judge(f, BATCH, 1000), INBOUND_BATCH);
+    assert_null(f->meter); /* itself it counts for nothing */
+    batch = f->verdict.msg;
+    assert_int_equal(batch.part_count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(judge_part(f, batch.parts[i]), ACTIONS[i]);
+        assert_int_equal(f->verdict.code, CODES[i]);
+    }
+    assert_true(bytes_eq_str(batch.text, "[{\"x\":1}]"));
+    inbound_judge_rest(&batch, f->limit, &f->meter, 1000, &f->verdict);
+    assert_int_equal(f->verdict.action, INBOUND_ERROR);
+    assert_int_equal(f->verdict.code, CODE_RATE_LIMIT_EXCEEDED);
+    inbound_judge_rest(&batch, f->limit, &f->meter, 61000, &f->verdict);
+    assert_int_equal(f->verdict.action, INBOUND_FORWARD);
+    assert_int_equal(f->verdict.msg.kind, KIND_BATCH_UPDATE);
+}
+
+static void test_a_malformed_batch_counts_once(void **state)
+{
+    struct fixture *f = *state;
+
+    f->limit = 1;
+    assert_int_equal(judge(f, "{\"type\":\"batch_update\",\"updates\":[1]}", 1000), INBOUND_ERROR);
+    assert_int_equal(f->verdict.code, CODE_INVALID_MESSAGE);
+    assert_int_equal(judge(f, CHAT, 1000), INBOUND_ERROR);
+    assert_int_equal(f->verdict.code, CODE_RATE_LIMIT_EXCEEDED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +332,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_the_600th_refusal_in_a_minute_is_a_flood, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(test_slow_refusals_are_no_flood, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_batch_counts_by_its_parts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_malformed_batch_counts_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_memory_is_no_crash, set_up, tear_down),
     };
 

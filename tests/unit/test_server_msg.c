@@ -223,6 +223,73 @@ static void a_frame_is_there_whole_or_not_at_all(void **state)
     buf_done(&out);
 }
 
+static void changes_of_messages(void **state)
+{
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    assert_int_equal(server_edit_message(&(struct message_edit){.message_id = 5,
+                                                                .channel_id = 7,
+                                                                .user_id = 1,
+                                                                .new_content = BYTES_LIT("n\"w"),
+                                                                .edited_at_ms = NOON,
+                                                                .seq = 9},
+                                         &out),
+                     0);
+    check(&out, "{\"type\":\"edit_message\",\"message_id\":5,\"new_content\":\"n\\\"w\","
+                "\"channel_id\":7,\"user_id\":1,\"edited_at\":\"2024-01-01T12:00:00.000Z\","
+                "\"seq\":9}");
+    assert_int_equal(
+        server_delete_message(
+            &(struct message_deletion){
+                .message_id = 5, .channel_id = 7, .user_id = 1, .deleted_at_ms = NOON, .seq = 10},
+            &out),
+        0);
+    check(&out, "{\"type\":\"delete_message\",\"message_id\":5,\"channel_id\":7,\"user_id\":1,"
+                "\"deleted_at\":\"2024-01-01T12:00:00.000Z\",\"seq\":10}");
+    assert_int_equal(server_batch_update(&(struct batch_update){.updates = BYTES_LIT("[{\"a\":1}]"),
+                                                                .user_id = 1,
+                                                                .username = BYTES_LIT("john"),
+                                                                .channel_id = 7,
+                                                                .seq = 11,
+                                                                .timestamp_ms = NOON},
+                                         &out),
+                     0);
+    check(&out, "{\"type\":\"batch_update\",\"updates\":[{\"a\":1}],\"user_id\":1,"
+                "\"username\":\"john\",\"channel_id\":7,\"seq\":11,"
+                "\"timestamp\":\"2024-01-01T12:00:00.000Z\"}");
+    buf_done(&out);
+}
+
+static void receipts_typing_and_tokens(void **state)
+{
+    struct typing typing = {.channel_id = 7, .user_id = 1, .username = BYTES_LIT("john")};
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    assert_int_equal(server_read_receipt(&(struct read_receipt){.message_id = 5,
+                                                                .user_id = 1,
+                                                                .username = BYTES_LIT("john"),
+                                                                .channel_id = 7,
+                                                                .timestamp_ms = NOON},
+                                         &out),
+                     0);
+    check(&out, "{\"type\":\"read_receipt\",\"message_id\":5,\"user_id\":1,\"username\":\"john\","
+                "\"channel_id\":7,\"timestamp\":\"2024-01-01T12:00:00.000Z\"}");
+    assert_int_equal(server_typing(&typing, &out), 0);
+    check(&out, "{\"type\":\"typing\",\"channel_id\":7,\"user_id\":1,\"username\":\"john\","
+                "\"is_typing\":false}");
+    typing.is_typing = true;
+    assert_int_equal(server_typing(&typing, &out), 0);
+    check(&out, "{\"type\":\"typing\",\"channel_id\":7,\"user_id\":1,\"username\":\"john\","
+                "\"is_typing\":true}");
+    assert_int_equal(server_token_refreshed(NOON, &out), 0);
+    check(&out, "{\"type\":\"token_refreshed\",\"expires_at\":\"2024-01-01T12:00:00.000Z\"}");
+    buf_done(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -232,6 +299,8 @@ int main(void)
         cmocka_unit_test(room_presence),
         cmocka_unit_test(errors),
         cmocka_unit_test(pong_and_heartbeat),
+        cmocka_unit_test(changes_of_messages),
+        cmocka_unit_test(receipts_typing_and_tokens),
         cmocka_unit_test(a_frame_is_there_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -367,6 +367,92 @@ static void test_table_and_news(void **state)
     }
 }
 
+/* --- passing states, single connections, held subscribers --------------------------------- */
+
+static void append_passing(struct topic *t, const char *plain, int64_t passing)
+{
+    const struct topic_frame frame = {.bytes = {[TOPIC_PLAIN] = bytes_str(plain)},
+                                      .passing = passing};
+
+    assert_int_equal(topic_append(t, &frame), 0);
+}
+
+static void test_a_laggard_skips_what_is_out_of_date(void **state)
+{
+    struct topic *t = *state;
+    struct topic_sub fast, slow;
+
+    topic_attach(t, &fast, 1, 11, TOPIC_PLAIN);
+    topic_attach(t, &slow, 2, 12, TOPIC_PLAIN);
+    topic_set_stuck(&slow, true, 0);
+    append_passing(t, "on5 ", PASSING_TYPING(5));
+    append_passing(t, "on6 ", PASSING_TYPING(6));
+    append(t, "text ", 0);
+    append_passing(t, "off5 ", PASSING_TYPING(5));
+    append_passing(t, "joined5 ", PASSING_PRESENCE(5));
+    assert_takes(&fast, 100, "on5 on6 text off5 joined5 ");
+    assert_takes(&slow, 100, "on6 text off5 joined5 ");
+    /* Also when nothing in between is for it. */
+    append_passing(t, "on5 ", PASSING_TYPING(5));
+    append_passing(t, "off5 ", PASSING_TYPING(5));
+    assert_takes(&slow, 4, "");
+    assert_takes(&slow, 100, "off5 ");
+    topic_detach(&fast);
+    topic_detach(&slow);
+}
+
+static void test_passing_states_do_not_count_as_frames(void **state)
+{
+    const struct topic_limits limits = {.frames = 2, .bytes = LOG_MAX, .expiry_s = 10};
+    struct topic *t = *state;
+    struct topic_sub slow;
+
+    topic_attach(t, &slow, 2, 12, TOPIC_PLAIN);
+    topic_set_stuck(&slow, true, 0);
+    for (int i = 0; i < 1000; i++) {
+        append_passing(t, "x", PASSING_TYPING(i % 300 + 1));
+    }
+    append(t, "one", 0);
+    append(t, "two", 0);
+    assert_int_equal(topic_sub_lag(&slow, &limits, 0), LAG_NONE);
+    append(t, "three", 0);
+    assert_int_equal(topic_sub_lag(&slow, &limits, 0), LAG_FRAMES);
+    topic_detach(&slow);
+}
+
+static void test_a_frame_may_exclude_one_connection(void **state)
+{
+    const struct topic_frame frame = {.bytes = {[TOPIC_PLAIN] = BYTES_LIT("mine")},
+                                      .exclude_conn = 11};
+    struct topic *t = *state;
+    struct topic_sub sender, other;
+
+    topic_attach(t, &sender, 1, 11, TOPIC_PLAIN);
+    topic_attach(t, &other, 1, 12, TOPIC_PLAIN);
+    append(t, "a", 0);
+    assert_int_equal(topic_append(t, &frame), 0);
+    append(t, "b", 0);
+    assert_takes(&sender, 100, "ab");
+    assert_takes(&other, 100, "amineb");
+    topic_detach(&sender);
+    topic_detach(&other);
+}
+
+static void test_a_held_subscriber_stays_stuck(void **state)
+{
+    struct topic *t = *state;
+    struct topic_sub sub;
+
+    topic_attach(t, &sub, 1, 11, TOPIC_PLAIN);
+    sub.is_held = true;
+    topic_set_stuck(&sub, false, 0);
+    assert_ptr_equal(topic_first_stuck(t), &sub);
+    sub.is_held = false;
+    topic_set_stuck(&sub, false, 0);
+    assert_ptr_equal(topic_first_ready(t), &sub);
+    topic_detach(&sub);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -383,6 +469,10 @@ int main(void)
         TEST(test_a_full_log_refuses_whole_frames),
         TEST(test_no_memory),
         TEST(test_rest_gives_memory_back_and_the_log_goes_on),
+        TEST(test_a_laggard_skips_what_is_out_of_date),
+        TEST(test_passing_states_do_not_count_as_frames),
+        TEST(test_a_frame_may_exclude_one_connection),
+        TEST(test_a_held_subscriber_stays_stuck),
         TEST(test_table_and_news),
     };
 
