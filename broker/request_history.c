@@ -181,7 +181,7 @@ static void read_log(struct request *req)
     }
     if (err != 0) {
         step_end(step);
-        request_history_fail(req);
+        read_rows(req);
     }
 }
 

@@ -86,9 +86,12 @@ static void record(const struct up_envelope *env, uint32_t partition)
         .kind = env->kind, .conn = env->conn, .partition = partition, .entry = bench.entries};
     if (env->kind == UP_JOIN) {
         r->is_rejoin = env->join.is_rejoin;
+        r->has_since = env->join.has_since;
+        r->since = env->join.since;
         copy_text(r->topic, sizeof(r->topic), env->join.topic);
     } else if (env->kind == UP_LEAVE) {
         r->is_clean = env->leave.is_clean;
+        r->is_typing = env->leave.is_typing;
         copy_text(r->topic, sizeof(r->topic), env->leave.topic);
     } else if (env->kind == UP_FRAME) {
         r->frame_no = env->frame.frame_no;
@@ -98,6 +101,14 @@ static void record(const struct up_envelope *env, uint32_t partition)
         copy_text(r->client_id, sizeof(r->client_id), env->frame.msg.client_id);
     } else if (env->kind == UP_HTTP) {
         copy_text(r->text, sizeof(r->text), env->http.path);
+    } else if (env->kind == UP_HISTORY) {
+        r->after = env->history.after;
+        r->until = env->history.until;
+        copy_text(r->topic, sizeof(r->topic), env->history.topic);
+    } else if (env->kind == UP_REFRESH) {
+        r->frame_no = env->refresh.frame_no;
+        r->received_us = env->refresh.received_us;
+        copy_text(r->text, sizeof(r->text), env->refresh.token);
     }
 }
 

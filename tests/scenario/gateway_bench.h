@@ -24,7 +24,8 @@ struct record { /* one envelope that reached Redis */
     enum up_kind kind;
     uint64_t conn, frame_no, received_us;
     uint32_t partition, entry; /* of which XADD, counted from 1 */
-    bool is_rejoin, is_clean;
+    bool is_rejoin, is_clean, is_typing, has_since;
+    uint64_t since, after, until; /* JOIN; HISTORY */
     char topic[64], text[64], client_id[16];
 };
 

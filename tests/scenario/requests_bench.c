@@ -104,6 +104,7 @@ int bench_setup(void **state)
     answers_seen = 0;
     put_people();
     bench.conf = (struct broker_conf){.redis_prefix = (char *)(uintptr_t) "kb:",
+                                      .partitions = 16,
                                       .secret_key = (char *)(uintptr_t)SECRET,
                                       .access_token_s = ACCESS_S,
                                       .refresh_token_s = REFRESH_S,
