@@ -112,11 +112,6 @@ void content_show_again(struct world *w, const struct room *room, const struct c
     show(w, room, row, json, NULL);
 }
 
-bool content_may_store(const struct world *w, const struct work *work)
-{
-    return !work->is_replay && w->id_count > 0;
-}
-
 static int64_t take_id(struct world *w)
 {
     int64_t id = w->ids[0];
@@ -126,7 +121,7 @@ static int64_t take_id(struct world *w)
     return id;
 }
 
-bool content_add(struct world *w, struct work *work, struct content_row *row)
+static bool add(struct world *w, struct work *work, struct content_row *row)
 {
     const struct actor *actor = &work->env.frame.actor;
 
@@ -147,4 +142,17 @@ bool content_add(struct world *w, struct work *work, struct content_row *row)
     show(w, work->room, row, buf_bytes(w->scratch), work);
     reply_ack(w, work);
     return w->fx->err == 0;
+}
+
+bool content_conclude(struct world *w, struct work *work, enum client_code code,
+                      struct content_row *row)
+{
+    if (code == CODE_NONE && (work->is_replay || w->id_count == 0)) {
+        code = CODE_SERVICE_UNAVAILABLE;
+    }
+    if (code != CODE_NONE) {
+        reply_error(w, work, code, NULL);
+        return false;
+    }
+    return add(w, work, row);
 }

@@ -25,12 +25,5 @@ void handle_batch_update(struct world *w, struct work *work)
     struct content_row row = {.kind = CONTENT_BATCH};
     enum client_code code = clean(w, work, &row.content);
 
-    if (code == CODE_NONE && !content_may_store(w, work)) {
-        code = CODE_SERVICE_UNAVAILABLE;
-    }
-    if (code != CODE_NONE) {
-        reply_error(w, work, code, NULL);
-        return;
-    }
-    content_add(w, work, &row);
+    content_conclude(w, work, code, &row);
 }

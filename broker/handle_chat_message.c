@@ -53,12 +53,7 @@ void handle_chat_message(struct world *w, struct work *work)
     if (code == CODE_NONE) {
         code = rule_text(w, work, &row.content);
     }
-    if (code == CODE_NONE && !content_may_store(w, work)) {
-        code = CODE_SERVICE_UNAVAILABLE;
-    }
-    if (code != CODE_NONE) {
-        reply_error(w, work, code, NULL);
-    } else if (content_add(w, work, &row)) {
+    if (content_conclude(w, work, code, &row)) {
         remember(w, work, &row);
     }
 }

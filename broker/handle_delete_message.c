@@ -23,14 +23,7 @@ void handle_delete_message(struct world *w, struct work *work)
     bool is_there = rule_target(w, work, &target);
     enum client_code code = check_target(work, is_there, &target);
 
-    if (code == CODE_NONE && !content_may_store(w, work)) {
-        code = CODE_SERVICE_UNAVAILABLE;
-    }
-    if (code != CODE_NONE) {
-        reply_error(w, work, code, NULL);
-        return;
-    }
-    if (content_add(w, work, &row)) {
+    if (content_conclude(w, work, code, &row)) {
         target.is_deleted = true;
         targets_put(w->targets, work->origin.partition, row.channel_id, row.message_id, &target);
     }

@@ -22,12 +22,5 @@ void handle_edit_message(struct world *w, struct work *work)
     if (code == CODE_NONE) {
         code = rule_text(w, work, &row.content);
     }
-    if (code == CODE_NONE && !content_may_store(w, work)) {
-        code = CODE_SERVICE_UNAVAILABLE;
-    }
-    if (code != CODE_NONE) {
-        reply_error(w, work, code, NULL);
-        return;
-    }
-    content_add(w, work, &row);
+    content_conclude(w, work, code, &row);
 }
