@@ -3,16 +3,17 @@
  * to be, its callers decide: request_http.c and request_token.c. */
 #include "broker/http_api.h"
 
+#include <stdio.h>
+
+#include "broker/channel_name.h"
 #include "proto/json_out.h"
 
 struct route_row {
-    const char *path, *method, *label;
+    const char *method, *path, *label;
 };
 
-static const struct route_row NO_ROUTE = {"", "", "none"};
-
 static const struct route_row ROUTES[ROUTE_COUNT] = {
-#define ROUTE_ROW(name, path, method, label) [ROUTE_##name] = {path, method, label},
+#define ROUTE_ROW(name, method, path, label) [ROUTE_##name] = {method, path, label},
     ROUTE_LIST(ROUTE_ROW)
 #undef ROUTE_ROW
 };
@@ -23,29 +24,58 @@ static const char *const PROBLEM_SENTENCES[] = {
 #undef PROBLEM_ROW
 };
 
-enum http_route http_route_find(struct bytes path)
+#define ID_MARK "<id>"
+
+/* Is this a path of the pattern? Gives the number in the place of "<id>", 0 when it has none. */
+static bool path_matches(const char *pattern, struct bytes path, int64_t *out_id)
 {
+    const char *mark = strstr(pattern, ID_MARK);
+    struct bytes before = mark ? bytes_of(pattern, (size_t)(mark - pattern)) : bytes_str(pattern);
+    struct bytes after = mark ? bytes_str(mark + strlen(ID_MARK)) : BYTES_NONE;
+    struct bytes rest = bytes_skip(path, before.len);
+    const char *end;
+
+    *out_id = 0;
+    if (!mark || !bytes_has_prefix(path, before) || rest.len == 0) {
+        return !mark && bytes_eq(path, before);
+    }
+    end = memchr(rest.ptr, '/', rest.len);
+    if (!end || !bytes_eq(bytes_skip(rest, (size_t)(end - rest.ptr)), after)) {
+        return false;
+    }
+    return channel_number_parse(bytes_of(rest.ptr, (size_t)(end - rest.ptr)), out_id) == 0;
+}
+
+static void allow_method(struct http_match *match, const char *method)
+{
+    const char *more = strcmp(method, "GET") == 0 ? "GET, HEAD" : method;
+    size_t len = strlen(match->allow);
+
+    snprintf(match->allow + len, sizeof(match->allow) - len, "%s%s", len > 0 ? ", " : "", more);
+}
+
+struct http_match http_route_find(struct bytes method, struct bytes path)
+{
+    struct http_match match = {.route = ROUTE_NONE};
+    struct bytes asked = bytes_eq_str(method, "HEAD") ? BYTES_LIT("GET") : method;
+    int64_t id;
+
     for (unsigned i = ROUTE_NONE + 1; i < ROUTE_COUNT; i++) {
-        if (bytes_eq_str(path, ROUTES[i].path)) {
-            return (enum http_route)i;
+        if (!path_matches(ROUTES[i].path, path, &id)) {
+            continue;
+        }
+        match.id = id;
+        allow_method(&match, ROUTES[i].method);
+        if (bytes_eq_str(asked, ROUTES[i].method)) {
+            match.route = (enum http_route)i;
         }
     }
-    return ROUTE_NONE;
-}
-
-static const struct route_row *route_row(enum http_route route)
-{
-    return route > ROUTE_NONE && route < ROUTE_COUNT ? &ROUTES[route] : &NO_ROUTE;
-}
-
-const char *http_route_method(enum http_route route)
-{
-    return route_row(route)->method;
+    return match;
 }
 
 const char *http_route_label(enum http_route route)
 {
-    return route_row(route)->label;
+    return route > ROUTE_NONE && route < ROUTE_COUNT ? ROUTES[route].label : "none";
 }
 
 int http_answer_headers(const struct http_answer *answer, struct buf *out)

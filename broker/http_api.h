@@ -9,24 +9,31 @@
 #include "common/bytes.h"
 #include "common/err.h"
 
-/*    enum           path                   method  metrics label */
+/*    enum           method  path                  metrics label */
 #define ROUTE_LIST(X)                                                                              \
-    X(TOKEN, "/api/token/", "POST", "token")                                                       \
-    X(TOKEN_REFRESH, "/api/token/refresh/", "POST", "token_refresh")                               \
-    X(TOKEN_VERIFY, "/api/token/verify/", "POST", "token_verify")
+    X(TOKEN, "POST", "/api/token/", "token")                                                       \
+    X(TOKEN_REFRESH, "POST", "/api/token/refresh/", "token_refresh")                               \
+    X(TOKEN_VERIFY, "POST", "/api/token/verify/", "token_verify")
 
 enum http_route {
     ROUTE_NONE = 0,
-#define ROUTE_ENUM(name, path, method, label) ROUTE_##name,
+#define ROUTE_ENUM(name, method, path, label) ROUTE_##name,
     ROUTE_LIST(ROUTE_ENUM)
 #undef ROUTE_ENUM
         ROUTE_COUNT
 };
 
-/* The route of a path, whatever the method; paths are exact. ROUTE_NONE: 404. */
-enum http_route http_route_find(struct bytes path);
-/* The one method of a route, for Allow; "" for ROUTE_NONE. */
-const char *http_route_method(enum http_route route);
+#define HTTP_ALLOW_MAX_BYTES 48u
+
+struct http_match {
+    enum http_route route;            /* ROUTE_NONE: 405 when the path is known, else 404 */
+    int64_t id;                       /* the number in the path; 0 when it has none */
+    char allow[HTTP_ALLOW_MAX_BYTES]; /* the methods of the path; "" when it is not known */
+};
+
+/* The route of a method and a path. Paths are exact but for "<id>" in the table, which stands for
+ * an id in digits; GET answers HEAD, too (the gateway leaves out the body). */
+struct http_match http_route_find(struct bytes method, struct bytes path);
 const char *http_route_label(enum http_route route); /* "none" for ROUTE_NONE */
 /* "application/json", with or without parameters, in any case of letters. */
 bool http_type_is_json(struct bytes content_type);
@@ -76,7 +83,7 @@ void http_fields_done(struct http_field *fields, size_t count);
 
 struct http_answer {
     uint32_t status;
-    const char *allow;      /* 405: the method; else NULL */
+    const char *allow;      /* 405: the methods; else NULL */
     uint32_t retry_after_s; /* 0 = no such header */
     struct bytes body;      /* JSON */
 };

@@ -103,16 +103,15 @@ bool request_http_fields(struct request *req, const struct up_http *http, struct
 
 void request_http_start(struct request *req, const struct up_http *http)
 {
-    enum http_route route = http_route_find(http->path);
-    const char *method = http_route_method(route);
-    struct http_answer not_allowed = {.status = 405, .allow = method};
+    struct http_match match = http_route_find(http->method, http->path);
+    struct http_answer not_allowed = {.status = 405, .allow = match.allow};
 
-    metric_add_label(req->owner->metrics.http, http_route_label(route), 1);
-    if (route == ROUTE_NONE) {
+    metric_add_label(req->owner->metrics.http, http_route_label(match.route), 1);
+    if (match.route == ROUTE_NONE && match.allow[0] == '\0') {
         request_http_fail(req, 404, "Not found.", "not_found");
         return;
     }
-    if (!bytes_eq_str(http->method, method)) {
+    if (match.route == ROUTE_NONE) {
         answer_detail(req, &not_allowed, "Method not allowed.", "method_not_allowed");
         return;
     }
@@ -120,5 +119,6 @@ void request_http_start(struct request *req, const struct up_http *http)
         request_http_fail(req, 415, "The body must be application/json.", "unsupported_media_type");
         return;
     }
-    HANDLERS[route](req, http);
+    req->path_id = match.id;
+    HANDLERS[match.route](req, http);
 }

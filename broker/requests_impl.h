@@ -54,6 +54,7 @@ struct request {
     uint64_t conn;
     size_t gateway_len;
     char gateway[GATEWAY_NAME_MAX];
+    int64_t path_id; /* HTTP: the number in the path; 0 = none */
 
     request_user_fn *on_user; /* request_user.c */
     bool has_session;

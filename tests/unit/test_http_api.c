@@ -14,33 +14,51 @@
 static void test_routes(void **state)
 {
     static const struct {
-        const char *path;
+        const char *method, *path;
         enum http_route route;
+        const char *allow; /* "" = no such path */
+        int64_t id;
     } cases[] = {
-        {"/api/token/", ROUTE_TOKEN},
-        {"/api/token/refresh/", ROUTE_TOKEN_REFRESH},
-        {"/api/token/verify/", ROUTE_TOKEN_VERIFY},
-        {"/api/token", ROUTE_NONE},
-        {"/api/token/refresh", ROUTE_NONE},
-        {"/api/token//", ROUTE_NONE},
-        {"/api/token/x/", ROUTE_NONE},
-        {"/API/token/", ROUTE_NONE},
-        {"/api/%74oken/", ROUTE_NONE},
-        {"/api/", ROUTE_NONE},
-        {"/", ROUTE_NONE},
-        {"", ROUTE_NONE},
+        {"POST", "/api/token/", ROUTE_TOKEN, "POST", 0},
+        {"POST", "/api/token/refresh/", ROUTE_TOKEN_REFRESH, "POST", 0},
+        {"POST", "/api/token/verify/", ROUTE_TOKEN_VERIFY, "POST", 0},
+        {"GET", "/api/token/", ROUTE_NONE, "POST", 0},
+        {"HEAD", "/api/token/", ROUTE_NONE, "POST", 0},
+        {"post", "/api/token/", ROUTE_NONE, "POST", 0},
+        {"", "/api/token/", ROUTE_NONE, "POST", 0},
+        {"POST", "/api/token", ROUTE_NONE, "", 0},
+        {"POST", "/api/token/refresh", ROUTE_NONE, "", 0},
+        {"POST", "/api/token//", ROUTE_NONE, "", 0},
+        {"POST", "/api/token/x/", ROUTE_NONE, "", 0},
+        {"POST", "/API/token/", ROUTE_NONE, "", 0},
+        {"POST", "/api/%74oken/", ROUTE_NONE, "", 0},
+        {"POST", "/api/", ROUTE_NONE, "", 0},
+        {"POST", "/", ROUTE_NONE, "", 0},
+        {"POST", "", ROUTE_NONE, "", 0},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        assert_int_equal(http_route_find(bytes_str(cases[i].path)), cases[i].route);
+        struct http_match match =
+            http_route_find(bytes_str(cases[i].method), bytes_str(cases[i].path));
+
+        if (match.route != cases[i].route || match.id != cases[i].id ||
+            strcmp(match.allow, cases[i].allow) != 0) {
+            fail_msg("%s %s: route %d, allow %s", cases[i].method, cases[i].path, match.route,
+                     match.allow);
+        }
     }
-    assert_int_equal(http_route_find(bytes_of("/api/token/\0", 12)), ROUTE_NONE);
+    assert_int_equal(http_route_find(BYTES_LIT("POST"), bytes_of("/api/token/\0", 12)).route,
+                     ROUTE_NONE);
+    assert_int_equal(http_route_find(BYTES_NONE, BYTES_NONE).route, ROUTE_NONE);
+}
+
+static void test_route_labels(void **state)
+{
+    (void)state;
     for (int route = ROUTE_NONE + 1; route < ROUTE_COUNT; route++) {
-        assert_string_equal(http_route_method((enum http_route)route), "POST");
         assert_string_not_equal(http_route_label((enum http_route)route), "none");
     }
-    assert_string_equal(http_route_method(ROUTE_NONE), "");
     assert_string_equal(http_route_label(ROUTE_NONE), "none");
     assert_string_equal(http_route_label(ROUTE_COUNT), "none");
 }
@@ -269,10 +287,15 @@ static void test_headers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_routes),  cmocka_unit_test(test_content_types),
-        cmocka_unit_test(test_bodies),  cmocka_unit_test(test_body_with_nul_byte),
-        cmocka_unit_test(test_depth),   cmocka_unit_test(test_without_memory),
-        cmocka_unit_test(test_answers), cmocka_unit_test(test_answers_are_whole_or_not_there),
+        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_route_labels),
+        cmocka_unit_test(test_content_types),
+        cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_body_with_nul_byte),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_without_memory),
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_answers_are_whole_or_not_there),
         cmocka_unit_test(test_headers),
     };
 
