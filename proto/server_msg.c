@@ -36,9 +36,9 @@ static void put_author(struct json_out *j, const struct chat_message *m)
     json_end_object(j);
 }
 
+/* The seven keys. */
 static void put_message(struct json_out *j, const struct chat_message *m)
 {
-    json_key(j, "message");
     json_begin_object(j);
     json_ki64(j, "id", m->id);
     json_kstr(j, "content", m->content);
@@ -57,6 +57,19 @@ static void put_message(struct json_out *j, const struct chat_message *m)
     json_end_object(j);
 }
 
+int server_message_object(const struct chat_message *m, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j;
+
+    json_out_init(&j, out);
+    put_message(&j, m);
+    if (j.err) {
+        out->len = start;
+    }
+    return j.err;
+}
+
 static void put_client_id(struct json_out *j, struct bytes client_id)
 {
     if (client_id.len) {
@@ -69,6 +82,7 @@ int server_chat_message(const struct chat_message *m, struct buf *out)
     size_t start = out->len;
     struct json_out j = begin("chat_message", out);
 
+    json_key(&j, "message");
     put_message(&j, m);
     json_ki64(&j, "seq", (int64_t)m->seq);
     put_client_id(&j, m->client_id);

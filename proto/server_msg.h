@@ -19,6 +19,8 @@ struct chat_message {
     struct bytes client_id; /* empty = not given */
 };
 NODISCARD int server_chat_message(const struct chat_message *m, struct buf *out);
+/* Its "message" alone, as pages of history have it: without seq and client_id. */
+NODISCARD int server_message_object(const struct chat_message *m, struct buf *out);
 
 struct message_edit {
     int64_t message_id, channel_id, user_id;

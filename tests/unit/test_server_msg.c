@@ -73,6 +73,27 @@ static void chat_message(void **state)
     buf_done(&out);
 }
 
+static void message_object(void **state)
+{
+    struct chat_message m = sample_message();
+    struct buf out;
+
+    (void)state;
+    m.client_id = BYTES_LIT("not shown");
+    buf_init(&out, 4096);
+    assert_int_equal(server_message_object(&m, &out), 0);
+    check(&out, "{\"id\":456,\"content\":\"Hello, \\\"world\\\"!\\n<b>\",\"author\":{\"id\":1,"
+                "\"username\":\"john\",\"avatar\":\"/media/avatars/john.jpg\"},\"timestamp\":"
+                "\"2024-01-01T12:00:00.000Z\",\"channel_id\":123,\"reply_to\":null,"
+                "\"attachments\":[]}");
+    buf_done(&out);
+    buf_init(&out, 100);
+    assert_int_equal(buf_append_char(&out, '!'), 0);
+    assert_int_equal(server_message_object(&m, &out), ERR_FULL);
+    assert_int_equal(out.len, 1);
+    buf_done(&out);
+}
+
 /* The text itself, once: people read it in logs and documents. */
 static void keys_come_in_the_documented_order(void **state)
 {
@@ -294,6 +315,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chat_message),
+        cmocka_unit_test(message_object),
         cmocka_unit_test(keys_come_in_the_documented_order),
         cmocka_unit_test(chat_established),
         cmocka_unit_test(room_presence),
