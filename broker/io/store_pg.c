@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The store over PostgreSQL: its two links, and what all requests have in common. The statements
+/* The store over PostgreSQL: its three links, and what all requests have in common. The statements
  * and rows are in store_pg_sql.c, store_pg_commit.c (batches, claims), store_pg_messages.c and
- * store_pg_people.c (reads). Created by main; the rest of the daemon sees broker/store.h only. */
+ * store_pg_people.c (reads), store_pg_api_sql.c, store_pg_channels.c and store_pg_pages.c (the HTTP
+ * API). Created by main; the rest of the daemon sees broker/store.h and store_api.h only. */
 #include "broker/io/store_pg.h"
 
 #include <endian.h>
@@ -19,6 +20,15 @@ static const char session_sql[] =
     " set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"
     " set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false),"
     " set_config('statement_timeout', '9000', false)";
+
+/* Listings walk along an index and end at a bound: never gather and sort, which would read a whole
+ * channel first. What is best depends on the bounds, so each is planned for its values. They give
+ * up before the gateway does, which waits FRAME_WAIT_MS. */
+static const char api_session_sql[] =
+    "SELECT set_config('plan_cache_mode', 'force_custom_plan', false),"
+    " set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false),"
+    " set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),"
+    " set_config('jit', 'off', false), set_config('statement_timeout', '4000', false)";
 
 static void on_link_up(void *arg)
 {
@@ -40,12 +50,32 @@ static void on_link_down(void *arg)
     }
 }
 
+static bool make_links(struct store *s, const char *dsn)
+{
+    static const struct pg_link_events link_events = {on_link_up, on_link_down};
+    static const struct pg_link_events no_events = {NULL, NULL};
+    struct pg_link_conf conf = {
+        .dsn = dsn, .session_sql = session_sql, .timeout_ms = STORE_PG_TIMEOUT_MS};
+
+    conf.application_name = "kibray-broker/commit";
+    conf.statements = store_pg_commit_statements;
+    conf.statement_count = STMT_COMMIT_COUNT;
+    s->commits = pg_link_new(s->loop, &conf, &link_events, s);
+    conf.application_name = "kibray-broker/read";
+    conf.statements = store_pg_read_statements;
+    conf.statement_count = STMT_READ_COUNT;
+    s->reads = s->commits ? pg_link_new(s->loop, &conf, &link_events, s) : NULL;
+    conf.application_name = "kibray-broker/api";
+    conf.session_sql = api_session_sql;
+    conf.statements = store_pg_api_statements;
+    conf.statement_count = STMT_API_COUNT;
+    s->api = s->reads ? pg_link_new(s->loop, &conf, &no_events, s) : NULL;
+    return s->api != NULL;
+}
+
 struct store *store_pg_new(struct loop *loop, const char *dsn, const struct store_events *events,
                            void *arg)
 {
-    static const struct pg_link_events link_events = {on_link_up, on_link_down};
-    struct pg_link_conf conf = {
-        .dsn = dsn, .session_sql = session_sql, .timeout_ms = STORE_PG_TIMEOUT_MS};
     struct store *s = mem_zalloc(sizeof(*s));
 
     if (!s) {
@@ -56,15 +86,7 @@ struct store *store_pg_new(struct loop *loop, const char *dsn, const struct stor
     s->arg = arg;
     buf_init(&s->scratch, SCRATCH_MAX_BYTES);
 
-    conf.application_name = "kibray-broker/commit";
-    conf.statements = store_pg_commit_statements;
-    conf.statement_count = STMT_COMMIT_COUNT;
-    s->commits = pg_link_new(loop, &conf, &link_events, s);
-    conf.application_name = "kibray-broker/read";
-    conf.statements = store_pg_read_statements;
-    conf.statement_count = STMT_READ_COUNT;
-    s->reads = s->commits ? pg_link_new(loop, &conf, &link_events, s) : NULL;
-    if (!s->reads) {
+    if (!make_links(s, dsn)) {
         store_pg_free(s);
         return NULL;
     }
@@ -79,6 +101,7 @@ void store_pg_free(struct store *s)
     s->is_closing = true;
     pg_link_free(s->commits);
     pg_link_free(s->reads);
+    pg_link_free(s->api);
     buf_done(&s->scratch);
     mem_free(s);
 }
@@ -99,7 +122,9 @@ int store_pg_submit(struct pg_link *link, size_t statement, const struct pg_para
     if (s->is_closing) {
         return ERR_UNAVAILABLE;
     }
-    if (pg_link_pending(s->commits) + pg_link_pending(s->reads) >= STORE_PENDING_MAX) {
+    if (link == s->api
+            ? pg_link_pending(link) >= STORE_API_PENDING_MAX
+            : pg_link_pending(s->commits) + pg_link_pending(s->reads) >= STORE_PENDING_MAX) {
         return ERR_BUSY;
     }
     copy = mem_alloc(sizeof(*copy));
@@ -159,6 +184,15 @@ int store_pg_error(struct pg_link *link, int err, const struct pg_result *result
         return ERR_UNAVAILABLE;
     }
     return ERR_REMOTE;
+}
+
+int store_pg_api_error(struct store *s, int err, const struct pg_result *result)
+{
+    if (err == ERR_REMOTE && strcmp(pg_result_sqlstate(result), "57014") == 0) {
+        log_warn("store_listing_too_slow");
+        return ERR_UNAVAILABLE;
+    }
+    return store_pg_error(s->api, err, result);
 }
 
 bool store_pg_is_impossible_text(int err, const struct pg_result *result)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* The store over PostgreSQL: two connections, one for commits, one for reads, so that a slow
- * read never delays a commit. All SQL of the running daemon is in store_pg*.c and broker/sql.
+/* The store over PostgreSQL: three connections, one for commits, one for look-ups, one for the
+ * listings of the HTTP API, so that what is slow never delays what is not. The store is up when
+ * the first two are. All SQL of the running daemon is in store_pg*.c and broker/sql.
  * A server that answers but cannot work (standby, out of resources, statement timed out,
  * deadlock) counts as a lost connection: the link is restarted and the request completes with
  * ERR_UNAVAILABLE, so that recovering is one path for the caller. */
@@ -9,7 +10,7 @@
 #include "common/io/loop.h"
 
 struct store_events {
-    void (*on_up)(void *arg);   /* both connections are ready */
+    void (*on_up)(void *arg);   /* both connections are ready: commits and look-ups */
     void (*on_down)(void *arg); /* either was lost; its pending requests were completed */
 };
 

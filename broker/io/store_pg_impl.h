@@ -4,6 +4,7 @@
  * parameters are written. */
 #include "broker/io/pg_link.h"
 #include "broker/io/store_pg.h"
+#include "broker/store_api.h"
 #include "common/buf.h"
 
 #define COMMITS_IN_FLIGHT_MAX 2u
@@ -13,6 +14,7 @@
 struct store {
     struct loop *loop;
     struct pg_link *commits, *reads;
+    struct pg_link *api; /* of store_api.h; may be down while the store is up */
     struct store_events events;
     void *arg;
     struct buf scratch; /* the arrays of one commit or look-up, while it is sent */
@@ -21,7 +23,7 @@ struct store {
     bool is_closing; /* completions that store_pg_free makes may not submit */
 };
 
-/* Indexes into the tables of statements in store_pg_sql.c. */
+/* Indexes into the tables of statements in store_pg_sql.c and store_pg_api_sql.c. */
 enum commit_statement { STMT_COMMIT, STMT_CLAIM, STMT_COMMIT_COUNT };
 extern const struct pg_statement store_pg_commit_statements[];
 
@@ -41,6 +43,18 @@ enum read_statement {
 };
 extern const struct pg_statement store_pg_read_statements[];
 
+enum api_statement {
+    STMT_PROFILE,
+    STMT_CHANNELS,
+    STMT_CREATE_CHANNEL,
+    STMT_SET_MEMBER,
+    STMT_PAGE_BACK,
+    STMT_PAGE_FORWARD,
+    STMT_SEARCH,
+    STMT_API_COUNT
+};
+extern const struct pg_statement store_pg_api_statements[];
+
 /* One request under way; freed before the caller's callback runs, so that the callback may free
  * the store. */
 struct store_request {
@@ -55,10 +69,16 @@ struct store_request {
         store_session_fn *session;
         store_channel_fn *channel;
         store_target_fn *target;
+        store_profile_fn *profile;
+        store_channels_fn *channels;
+        store_made_fn *made;
+        store_member_fn *member;
+        store_page_fn *page;
     } fn;
 };
 
-/* Send a statement for a request, which is copied. Errors: those of store.h. */
+/* Send a statement for a request, which is copied. Errors: those of store.h or, on the link `api`,
+ * of store_api.h. */
 NODISCARD int store_pg_submit(struct pg_link *link, size_t statement, const struct pg_param *params,
                               size_t param_count, pg_result_fn *on_result,
                               const struct store_request *request);
@@ -66,6 +86,8 @@ NODISCARD int store_pg_submit(struct pg_link *link, size_t statement, const stru
 struct store_request store_pg_take(void *arg);
 /* A link's error as the store tells it; restarts `link` when the server cannot work. */
 int store_pg_error(struct pg_link *link, int err, const struct pg_result *result);
+/* The same of the link `api`: a statement that took too long is no reason to restart it. */
+int store_pg_api_error(struct store *s, int err, const struct pg_result *result);
 /* Did the server refuse bytes that can be in no text (NUL, bad UTF-8)? Then no such row exists. */
 bool store_pg_is_impossible_text(int err, const struct pg_result *result);
 
@@ -74,6 +96,9 @@ struct pg_i64 {
     char bytes[8];
 };
 struct pg_i64 pg_i64_of(int64_t n);
+/* A message of a listing, from MESSAGE_COLUMNS of store_pg_api_sql.c, the first at `column`. */
+void store_pg_message_read(const struct pg_result *r, size_t row, size_t column,
+                           struct chat_message *out);
 static inline struct pg_param pg_param_i64(const struct pg_i64 *n)
 {
     return (struct pg_param){bytes_of(n->bytes, sizeof(n->bytes)), true};

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* The SQL of the HTTP API: the statements that the store prepares on its third connection. The
+ * functions are those of sql/0005. Values are always parameters. */
+#include "broker/io/store_pg_impl.h"
+
+/* Public channels are open to everybody, private and direct ones to their members: of a row c of
+ * chat_channel, left-joined with the membership `me` of the user. */
+#define IS_OPEN "NOT c.is_private AND c.kind <> 'direct'"
+#define MAY_ENTER "(me.user_id IS NOT NULL OR " IS_OPEN ")"
+
+/* A listed_message, from a row m of chat_message and its author. */
+#define TIME_MS(column) "coalesce((extract(epoch FROM " column ") * 1000)::bigint, 0)"
+#define MESSAGE_COLUMNS                                                                            \
+    "m.id, m.channel_id, m.author_id, coalesce(u.username, ''), coalesce(p.avatar, ''),"           \
+    " m.content, " TIME_MS("m.created_at") ", coalesce(m.reply_to, 0), " TIME_MS(                  \
+        "m.edited_at") ", " TIME_MS("m.deleted_at")
+#define AUTHOR                                                                                     \
+    " LEFT JOIN auth_user u ON u.id = m.author_id"                                                 \
+    " LEFT JOIN user_profile p ON p.user_id = m.author_id"
+
+/* What a page begins with: $1 the channel, $2 the user. Always a row when the channel exists. */
+#define PAGE_OF(scan_end) "SELECT " MAY_ENTER ", c.last_seq, " scan_end ", " MESSAGE_COLUMNS
+#define PAGE_CHANNEL                                                                               \
+    " FROM chat_channel c"                                                                         \
+    " LEFT JOIN chat_membership me ON me.channel_id = c.id AND me.user_id = $2::bigint"
+/* $3 after, $4 before, $5 limit. Who may not enter reads nothing. */
+#define PAGE_MESSAGES(direction)                                                                   \
+    PAGE_OF("0")                                                                                   \
+    PAGE_CHANNEL                                                                                   \
+    " LEFT JOIN LATERAL (SELECT * FROM chat_message WHERE channel_id = c.id"                       \
+    " AND id > $3::bigint AND id < $4::bigint ORDER BY id " direction                              \
+    " LIMIT CASE WHEN " MAY_ENTER " THEN $5::bigint ELSE 0 END) m ON true" AUTHOR                  \
+    " WHERE c.id = $1::bigint ORDER BY m.id " direction
+
+const struct pg_statement store_pg_api_statements[STMT_API_COUNT] = {
+    [STMT_PROFILE] = {"profile", "SELECT u.id, u.username, u.first_name, u.last_name, u.email,"
+                                 " coalesce(p.avatar, ''), u.is_staff FROM auth_user u"
+                                 " LEFT JOIN user_profile p ON p.user_id = u.id"
+                                 " WHERE u.id = $1::bigint"},
+    /* $1 the user; $2 channels, $3 considered, $4 unread, $5 looked at, $6 members at most. One's
+     * own channels are considered first. A channel with its newest thousand messages deleted
+     * counts as one without messages. */
+    [STMT_CHANNELS] =
+        {"channels",
+         "WITH seen AS (SELECT c.*, me.role FROM chat_channel c"
+         " LEFT JOIN chat_membership me ON me.channel_id = c.id AND me.user_id = $1::bigint"
+         " WHERE " MAY_ENTER " ORDER BY me.user_id IS NULL, c.id LIMIT $3::bigint),"
+         " active AS (SELECT s.*, last.id AS message_id FROM seen s LEFT JOIN LATERAL"
+         " (SELECT n.id FROM (SELECT id, deleted_at FROM chat_message WHERE channel_id = s.id"
+         " ORDER BY id DESC LIMIT 1000) n WHERE n.deleted_at IS NULL ORDER BY n.id DESC LIMIT 1)"
+         " last ON true ORDER BY last.id DESC NULLS LAST, s.id DESC LIMIT $2::bigint)"
+         " SELECT c.id, c.name, c.kind, coalesce(c.role, ''), CASE WHEN NOT (" IS_OPEN ") THEN"
+         " (SELECT coalesce(json_agg(l.user_id ORDER BY l.user_id), '[]') FROM"
+         " (SELECT user_id FROM chat_membership WHERE channel_id = c.id"
+         " ORDER BY user_id LIMIT $6::bigint) l) END,"
+         " c.is_private, c.last_seq,"
+         " (SELECT count(*) FROM (SELECT FROM (SELECT author_id, deleted_at FROM chat_message"
+         " WHERE channel_id = c.id AND id > coalesce((SELECT r.message_id FROM chat_read r"
+         " WHERE r.channel_id = c.id AND r.user_id = $1::bigint), 0)"
+         " ORDER BY id DESC LIMIT $5::bigint) n"
+         " WHERE n.author_id <> $1::bigint AND n.deleted_at IS NULL LIMIT $4::bigint) unread),"
+         " " MESSAGE_COLUMNS " FROM active c"
+         " LEFT JOIN chat_message m ON m.channel_id = c.id AND m.id = c.message_id" AUTHOR
+         " ORDER BY c.message_id DESC NULLS LAST, c.id DESC"},
+    [STMT_CREATE_CHANNEL] = {"create_channel",
+                             "SELECT coalesce(id, 0), coalesce(unknown_user, 0),"
+                             " array_to_json(members) FROM chat_create_channel("
+                             "$1::text, $2::bigint <> 0, $3::bigint, $4::bigint[])"},
+    [STMT_SET_MEMBER] = {"set_member", "SELECT chat_set_member($1::bigint, $2::bigint,"
+                                       " $3::bigint <> 0, $4::bigint, $5::bigint <> 0)"},
+    [STMT_PAGE_BACK] = {"page_back", PAGE_MESSAGES("DESC")},
+    [STMT_PAGE_FORWARD] = {"page_forward", PAGE_MESSAGES("ASC")},
+    /* $3 before, $4 words, $5 limit, $6 rows and $7 bytes looked at. */
+    [STMT_SEARCH] =
+        {"search", PAGE_OF("s.scan_end") PAGE_CHANNEL
+         " CROSS JOIN LATERAL chat_search(c.id, $3::bigint, $4::text,"
+         " CASE WHEN " MAY_ENTER " THEN $5::bigint ELSE 0 END,"
+         " $6::bigint, $7::bigint) s"
+         " LEFT JOIN chat_message m ON m.channel_id = c.id AND m.id = ANY (s.ids)" AUTHOR
+         " WHERE c.id = $1::bigint ORDER BY m.id DESC"},
+};
