@@ -45,7 +45,14 @@ bool http_type_is_json(struct bytes content_type);
     X(NULL, "This field may not be null.")                                                         \
     X(BLANK, "This field may not be blank.")                                                       \
     X(TYPE, "Not a valid string.")                                                                 \
-    X(NUL_CHARACTER, "Null characters are not allowed.")
+    X(NUL_CHARACTER, "Null characters are not allowed.")                                           \
+    X(BOOLEAN, "Must be a valid boolean.")                                                         \
+    X(INTEGER, "A valid integer is required.")                                                     \
+    X(ID_LIST, "Expected a list of ids.")                                                          \
+    X(RANGE, "This value is out of range.")                                                        \
+    X(TOO_LONG, "This value is too long.")                                                         \
+    X(PATTERN, "This value does not match the required pattern.")                                  \
+    X(NO_USER, "This user does not exist.")
 
 enum http_problem {
     HTTP_FINE = 0,
@@ -54,13 +61,23 @@ enum http_problem {
 #undef HTTP_PROBLEM_ENUM
 };
 
-/* A required text of the body. The caller sets name and is_trimmed and zeroes the rest. */
+enum http_field_type { HTTP_TEXT, HTTP_FLAG, HTTP_ID, HTTP_IDS };
+
+#define HTTP_IDS_MAX 500u /* of one list */
+
+/* A field of the body. The caller sets name, type and the first two flags, and zeroes the rest. */
 struct http_field {
     const char *name;
-    bool is_trimmed; /* white space around it does not count */
+    enum http_field_type type;
+    bool is_trimmed;  /* white space around the text does not count */
+    bool is_optional; /* may be missing or null: then it stays as the caller set it */
     enum http_problem problem;
-    char *value; /* NUL-terminated, owned; NULL with a problem */
+    char *value; /* text: NUL-terminated, owned; NULL with a problem */
     size_t len;
+    bool flag;
+    int64_t id;
+    int64_t *ids; /* list: owned; NULL when it is empty */
+    size_t id_count;
 };
 
 static inline struct bytes http_field_bytes(const struct http_field *f)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The body of a request: JSON text -> the texts of its fields, each with what is wrong with it.
- * With client_msg.c the only file that parses a client's JSON. Called by
- * request_token.c. */
+/* The body of a request: JSON text -> the values of its fields, each with what is wrong with it.
+ * With client_msg.c and its like the only file that parses a client's JSON. Called by
+ * request_http.c. */
 #include "broker/http_api.h"
 
 #include <jansson.h>
@@ -10,6 +10,7 @@
 #include "broker/openssl.h"
 #include "common/mem.h"
 #include "proto/client_msg.h"
+#include "proto/limits.h"
 
 static bool is_blank(char c)
 {
@@ -40,16 +41,10 @@ bool http_type_is_json(struct bytes content_type)
     return type.len == sizeof(json) - 1 && strncasecmp(type.ptr, json, type.len) == 0;
 }
 
-static int read_field(const json_t *object, struct http_field *f)
+static int read_text(const json_t *value, struct http_field *f)
 {
-    const json_t *value = json_object_get(object, f->name);
     struct bytes text;
 
-    f->problem = HTTP_FINE;
-    if (!value || json_is_null(value)) {
-        f->problem = value ? HTTP_NULL : HTTP_MISSING;
-        return 0;
-    }
     if (!json_is_string(value)) {
         f->problem = HTTP_TYPE;
         return 0;
@@ -69,6 +64,62 @@ static int read_field(const json_t *object, struct http_field *f)
     f->value = mem_dup_str(text);
     f->len = text.len;
     return f->value ? 0 : ERR_NOMEM;
+}
+
+static enum http_problem read_id(const json_t *value, int64_t *out_id)
+{
+    if (!json_is_integer(value)) {
+        return HTTP_INTEGER;
+    }
+    *out_id = json_integer_value(value);
+    return *out_id < 1 || *out_id > ID_MAX ? HTTP_RANGE : HTTP_FINE;
+}
+
+static int read_ids(const json_t *value, struct http_field *f)
+{
+    size_t count = json_array_size(value); /* 0 of what is no array */
+
+    if (!json_is_array(value) || count > HTTP_IDS_MAX) {
+        f->problem = json_is_array(value) ? HTTP_TOO_LONG : HTTP_ID_LIST;
+        return 0;
+    }
+    f->ids = count > 0 ? mem_alloc(count * sizeof(*f->ids)) : NULL;
+    if (count > 0 && !f->ids) {
+        return ERR_NOMEM;
+    }
+    for (size_t i = 0; i < count && f->problem == HTTP_FINE; i++) {
+        f->problem = read_id(json_array_get(value, i), &f->ids[i]);
+    }
+    f->id_count = count;
+    return 0;
+}
+
+static int read_field(const json_t *object, struct http_field *f)
+{
+    const json_t *value = json_object_get(object, f->name);
+
+    f->problem = HTTP_FINE;
+    if (f->is_optional && (!value || json_is_null(value))) {
+        return 0;
+    }
+    if (!value || json_is_null(value)) {
+        f->problem = value ? HTTP_NULL : HTTP_MISSING;
+        return 0;
+    }
+    switch (f->type) {
+    case HTTP_TEXT:
+        return read_text(value, f);
+    case HTTP_FLAG:
+        f->problem = json_is_boolean(value) ? HTTP_FINE : HTTP_BOOLEAN;
+        f->flag = json_is_true(value);
+        return 0;
+    case HTTP_ID:
+        f->problem = read_id(value, &f->id);
+        return 0;
+    case HTTP_IDS:
+        return read_ids(value, f);
+    }
+    return 0;
 }
 
 static int read_object(const json_t *object, struct http_field *fields, size_t count)
@@ -132,7 +183,10 @@ void http_fields_done(struct http_field *fields, size_t count)
             OPENSSL_cleanse(fields[i].value, fields[i].len);
             mem_free(fields[i].value);
         }
+        mem_free(fields[i].ids);
         fields[i].value = NULL;
         fields[i].len = 0;
+        fields[i].ids = NULL;
+        fields[i].id_count = 0;
     }
 }

@@ -3,8 +3,6 @@
  * the broker for what it answers and fans out, and by the gateway for what it answers itself. */
 #include "proto/server_msg.h"
 
-#include "proto/json_out.h"
-
 /* A frame begins: {"type":"<type>" */
 static struct json_out begin(const char *type, struct buf *out)
 {
@@ -36,8 +34,7 @@ static void put_author(struct json_out *j, const struct chat_message *m)
     json_end_object(j);
 }
 
-/* The seven keys. */
-static void put_message(struct json_out *j, const struct chat_message *m)
+void server_put_message(struct json_out *j, const struct chat_message *m)
 {
     json_begin_object(j);
     json_ki64(j, "id", m->id);
@@ -57,19 +54,6 @@ static void put_message(struct json_out *j, const struct chat_message *m)
     json_end_object(j);
 }
 
-int server_message_object(const struct chat_message *m, struct buf *out)
-{
-    size_t start = out->len;
-    struct json_out j;
-
-    json_out_init(&j, out);
-    put_message(&j, m);
-    if (j.err) {
-        out->len = start;
-    }
-    return j.err;
-}
-
 static void put_client_id(struct json_out *j, struct bytes client_id)
 {
     if (client_id.len) {
@@ -83,7 +67,7 @@ int server_chat_message(const struct chat_message *m, struct buf *out)
     struct json_out j = begin("chat_message", out);
 
     json_key(&j, "message");
-    put_message(&j, m);
+    server_put_message(&j, m);
     json_ki64(&j, "seq", (int64_t)m->seq);
     put_client_id(&j, m->client_id);
     return finish(&j, start);

@@ -7,6 +7,7 @@
 #include "common/bytes.h"
 #include "common/err.h"
 #include "proto/codes.h"
+#include "proto/json_out.h"
 
 struct chat_message {
     int64_t id, channel_id;
@@ -19,8 +20,9 @@ struct chat_message {
     struct bytes client_id; /* empty = not given */
 };
 NODISCARD int server_chat_message(const struct chat_message *m, struct buf *out);
-/* Its "message" alone, as pages of history have it: without seq and client_id. */
-NODISCARD int server_message_object(const struct chat_message *m, struct buf *out);
+/* Its "message" alone, as a value: seven keys, without seq and client_id. Pages of history have
+ * messages in the same form. */
+void server_put_message(struct json_out *j, const struct chat_message *m);
 
 struct message_edit {
     int64_t message_id, channel_id, user_id;
