@@ -13,7 +13,14 @@
 #define ROUTE_LIST(X)                                                                              \
     X(TOKEN, "POST", "/api/token/", "token")                                                       \
     X(TOKEN_REFRESH, "POST", "/api/token/refresh/", "token_refresh")                               \
-    X(TOKEN_VERIFY, "POST", "/api/token/verify/", "token_verify")
+    X(TOKEN_VERIFY, "POST", "/api/token/verify/", "token_verify")                                  \
+    X(USER_ME, "GET", "/api/users/me/", "user_me")                                                 \
+    X(CHANNELS, "GET", "/api/channels/", "channels")                                               \
+    X(CHANNEL_CREATE, "POST", "/api/channels/", "channel_create")                                  \
+    X(MEMBER_ADD, "POST", "/api/channels/<id>/members/", "member_add")                             \
+    X(MEMBER_REMOVE, "DELETE", "/api/channels/<id>/members/", "member_remove")                     \
+    X(MESSAGES, "GET", "/api/channels/<id>/messages/", "messages")                                 \
+    X(SEARCH, "GET", "/api/channels/<id>/search/", "search")
 
 enum http_route {
     ROUTE_NONE = 0,

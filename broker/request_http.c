@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* An HTTP API request: route, method and content type, then the handler of the route; and the way
  * of every answer back. Called by requests.c; the handlers call the answers. */
-#include "broker/requests_impl.h"
+#include "broker/request_api.h"
 
 #include <stdio.h>
 
@@ -10,9 +10,11 @@
 typedef void handler_fn(struct request *req, const struct up_http *http);
 
 static handler_fn *const HANDLERS[ROUTE_COUNT] = {
-    [ROUTE_TOKEN] = request_login_start,
-    [ROUTE_TOKEN_REFRESH] = request_token_refresh,
-    [ROUTE_TOKEN_VERIFY] = request_token_verify,
+    [ROUTE_TOKEN] = request_login_start,         [ROUTE_TOKEN_REFRESH] = request_token_refresh,
+    [ROUTE_TOKEN_VERIFY] = request_token_verify, [ROUTE_USER_ME] = request_user_me,
+    [ROUTE_CHANNELS] = request_channels,         [ROUTE_CHANNEL_CREATE] = request_channel_create,
+    [ROUTE_MEMBER_ADD] = request_member_add,     [ROUTE_MEMBER_REMOVE] = request_member_remove,
+    [ROUTE_MESSAGES] = request_messages,         [ROUTE_SEARCH] = request_search,
 };
 
 void request_http_answer(struct request *req, const struct http_answer *answer)
@@ -73,12 +75,23 @@ void request_http_throttled(struct request *req, uint32_t retry_after_s)
     answer_detail(req, &answer, detail, code_name(CODE_RATE_LIMIT_EXCEEDED));
 }
 
+void request_http_problems(struct request *req, const struct http_field *fields, size_t field_count)
+{
+    struct http_answer answer = {.status = 400};
+    struct buf body;
+
+    buf_init(&body, HTTP_DETAIL_MAX_BYTES);
+    if (http_field_problems(fields, field_count, &body) == 0) {
+        answer.body = buf_bytes(&body);
+    }
+    request_http_answer(req, &answer);
+    buf_done(&body);
+}
+
 bool request_http_fields(struct request *req, const struct up_http *http, struct http_field *fields,
                          size_t field_count)
 {
-    struct http_answer answer = {.status = 400};
     int err = http_fields_read(http->body, fields, field_count);
-    struct buf body;
 
     if (err == 0) {
         return true;
@@ -90,12 +103,7 @@ bool request_http_fields(struct request *req, const struct up_http *http, struct
     } else if (err != ERR_MISSING) {
         request_http_fail(req, 400, "The body is not valid JSON.", "parse_error");
     } else {
-        buf_init(&body, HTTP_DETAIL_MAX_BYTES);
-        if (http_field_problems(fields, field_count, &body) == 0) {
-            answer.body = buf_bytes(&body);
-        }
-        request_http_answer(req, &answer);
-        buf_done(&body);
+        request_http_problems(req, fields, field_count);
     }
     http_fields_done(fields, field_count);
     return false;

@@ -117,6 +117,7 @@ static void request_end(struct request *req)
 
     if (req->kind == UP_HTTP) {
         request_login_done(req);
+        request_api_done(req);
     } else if (req->kind == UP_HISTORY) {
         request_history_done(req);
     }

@@ -16,6 +16,7 @@
 
 struct request;
 struct password_job;
+struct api_work; /* request_api.h */
 
 /* err: 0 with the row of an active user; ERR_DENIED (no credential, a bad or expired one, nobody's,
  * or the user's who is not active); ERR_UNAVAILABLE. */
@@ -59,6 +60,7 @@ struct request {
     request_user_fn *on_user; /* request_user.c */
     bool has_session;
     struct django_session session;
+    struct api_work *api; /* owned, maybe NULL */
     union {
         struct open_work open;
         struct login_work login;
@@ -138,6 +140,9 @@ void request_http_answer(struct request *req, const struct http_answer *answer);
 void request_http_fail(struct request *req, uint32_t status, const char *detail, const char *code);
 void request_http_unavailable(struct request *req);
 void request_http_throttled(struct request *req, uint32_t retry_after_s);
+/* 400 with what is wrong with each field. */
+void request_http_problems(struct request *req, const struct http_field *fields,
+                           size_t field_count);
 /* Read the fields of the body. Gives whether all are there; if not, the request has been answered
  * and the fields own nothing. */
 bool request_http_fields(struct request *req, const struct up_http *http, struct http_field *fields,
@@ -153,3 +158,7 @@ void request_token_answer(struct request *req, int64_t user_id, bool want_refres
 void request_login_start(struct request *req, const struct up_http *http);
 /* The request ends: what its login owns is freed. */
 void request_login_done(struct request *req);
+
+/* ---- request_api.c ---- */
+/* The request ends: what it knows of who asks, and what, is freed. */
+void request_api_done(struct request *req);

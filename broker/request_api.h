@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* Requests of people who are signed in: what request_channels.c and request_pages.c share, and the
+ * handlers that request_http.c calls. Nobody else includes it. */
+#include "broker/http_query.h"
+#include "broker/requests_impl.h"
+#include "broker/store_api.h"
+
+#define API_FIELDS_MAX 3u
+
+/* From request_api_start to the end of the request. */
+struct api_work {
+    void (*run)(struct request *req); /* once it is known who it is */
+    int64_t user_id;
+    bool is_staff;
+    struct page_query page;                   /* request_pages.c */
+    struct http_field fields[API_FIELDS_MAX]; /* request_channels.c */
+    size_t input_len;
+    char input[]; /* the body, or the query */
+};
+
+static inline struct bytes request_api_input(const struct request *req)
+{
+    return bytes_of(req->api->input, req->api->input_len);
+}
+
+/* Find out who asks and go on with `run`; those who are nobody get a 401. `input` is copied. */
+void request_api_start(struct request *req, const struct up_http *http, struct bytes input,
+                       void (*run)(struct request *req));
+/* After a query was submitted to the store: on an error the step is taken back and the request
+ * answered. */
+void request_api_submitted(struct request *req, struct step *step, int err, const char *query);
+/* In a completion, with what step_end gave: go on? If not, the request has gone or was answered. */
+bool request_api_goes_on(struct request *req, int err, const char *query);
+/* Answer with the body, if it could be written, and free it. */
+void request_api_answer(struct request *req, uint32_t status, int err, struct buf *body);
+/* An error that has the name of a client code: 401, 403, 404. */
+void request_api_refuse(struct request *req, uint32_t status, enum client_code code);
+
+/* ---- handlers: request_channels.c ---- */
+void request_user_me(struct request *req, const struct up_http *http);
+void request_channels(struct request *req, const struct up_http *http);
+void request_channel_create(struct request *req, const struct up_http *http);
+void request_member_add(struct request *req, const struct up_http *http);
+void request_member_remove(struct request *req, const struct up_http *http);
+
+/* ---- handlers: request_pages.c ---- */
+void request_messages(struct request *req, const struct up_http *http);
+void request_search(struct request *req, const struct up_http *http);
