@@ -97,6 +97,7 @@ int bench_setup(void **state)
     metrics_reset();
     fake_clock_reset();
     fake_store_reset();
+    fake_store_api_reset();
     fake_redis_reset();
     fake_egress_reset();
     fake_worker_reset();
@@ -206,12 +207,20 @@ void bench_open(uint64_t conn, const struct credentials *cred, const char *room)
 
 void bench_http(uint64_t conn, const struct bench_http *http)
 {
+    bench_ask(conn, http, "", NULL);
+}
+
+void bench_ask(uint64_t conn, const struct bench_http *http, const char *query,
+               const char *authorization)
+{
     struct up_envelope env = {.kind = UP_HTTP, .conn = conn};
 
     env.http.method = bytes_str(http->method);
     env.http.path = bytes_str(http->path);
     env.http.content_type = bytes_str(http->type);
     env.http.body = bytes_str(http->body);
+    env.http.query = bytes_str(query);
+    env.http.cred.authorization = bytes_str(authorization);
     env.http.address = BYTES_LIT("192.0.2.1");
     requests_start(bench.requests, BYTES_LIT(GATEWAY), &env);
 }

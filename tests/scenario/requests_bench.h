@@ -16,6 +16,7 @@
 #include "../fake/fake_later.h"
 #include "../fake/fake_redis_kv.h"
 #include "../fake/fake_store.h"
+#include "../fake/fake_store_api.h"
 #include "../fake/fake_worker.h"
 #include "broker/jwt_token.h"
 #include "broker/requests.h"
@@ -52,6 +53,9 @@ struct bench_http {
     const char *method, *path, *type, *body;
 };
 void bench_http(uint64_t conn, const struct bench_http *http);
+/* With a query and, unless it is NULL, an Authorization header. */
+void bench_ask(uint64_t conn, const struct bench_http *http, const char *query,
+               const char *authorization);
 /* POST of a JSON body. */
 void bench_post(uint64_t conn, const char *path, const char *body);
 
