@@ -22,6 +22,30 @@ static void test_routes(void **state)
         {"POST", "/api/token/", ROUTE_TOKEN, "POST", 0},
         {"POST", "/api/token/refresh/", ROUTE_TOKEN_REFRESH, "POST", 0},
         {"POST", "/api/token/verify/", ROUTE_TOKEN_VERIFY, "POST", 0},
+        {"GET", "/api/users/me/", ROUTE_USER_ME, "GET, HEAD", 0},
+        {"HEAD", "/api/users/me/", ROUTE_USER_ME, "GET, HEAD", 0},
+        {"GET", "/api/channels/", ROUTE_CHANNELS, "GET, HEAD, POST", 0},
+        {"POST", "/api/channels/", ROUTE_CHANNEL_CREATE, "GET, HEAD, POST", 0},
+        {"DELETE", "/api/channels/", ROUTE_NONE, "GET, HEAD, POST", 0},
+        {"POST", "/api/channels/1/members/", ROUTE_MEMBER_ADD, "POST, DELETE", 1},
+        {"DELETE", "/api/channels/9007199254740991/members/", ROUTE_MEMBER_REMOVE, "POST, DELETE",
+         9007199254740991},
+        {"GET", "/api/channels/12/members/", ROUTE_NONE, "POST, DELETE", 12},
+        {"GET", "/api/channels/12/messages/", ROUTE_MESSAGES, "GET, HEAD", 12},
+        {"GET", "/api/channels/12/search/", ROUTE_SEARCH, "GET, HEAD", 12},
+        {"GET", "/api/channels/9007199254740992/messages/", ROUTE_NONE, "", 0},
+        {"GET", "/api/channels/99999999999999999999999/messages/", ROUTE_NONE, "", 0},
+        {"GET", "/api/channels/0/messages/", ROUTE_NONE, "", 0},
+        {"GET", "/api/channels/-1/messages/", ROUTE_NONE, "", 0},
+        {"GET", "/api/channels/01/messages/", ROUTE_NONE, "", 0},
+        {"GET", "/api/channels/1x/messages/", ROUTE_NONE, "", 0},
+        {"GET", "/api/channels/<id>/messages/", ROUTE_NONE, "", 0},
+        {"GET", "/api/channels//messages/", ROUTE_NONE, "", 0},
+        {"GET", "/api/channels/1/messages", ROUTE_NONE, "", 0},
+        {"GET", "/api/channels/1/messages/x", ROUTE_NONE, "", 0},
+        {"GET", "/api/channels/1/2/messages/", ROUTE_NONE, "", 0},
+        {"GET", "/api/channels/1", ROUTE_NONE, "", 0},
+        {"GET", "/api/channels", ROUTE_NONE, "", 0},
         {"GET", "/api/token/", ROUTE_NONE, "POST", 0},
         {"HEAD", "/api/token/", ROUTE_NONE, "POST", 0},
         {"post", "/api/token/", ROUTE_NONE, "POST", 0},
@@ -154,6 +178,80 @@ static void test_bodies(void **state)
         assert_null(fields[0].value);
         assert_null(fields[1].value);
     }
+}
+
+/* A flag "f" and a list "l", both optional, and an id "i". */
+static void test_typed_fields(void **state)
+{
+    static const struct {
+        const char *body;
+        int err;
+        enum http_problem f, l, i;
+        bool flag;
+        int64_t id;
+        size_t ids;
+    } cases[] = {
+        {"{\"i\":1}", 0, HTTP_FINE, HTTP_FINE, HTTP_FINE, false, 1, 0},
+        {"{\"f\":null,\"l\":null,\"i\":9007199254740991}", 0, HTTP_FINE, HTTP_FINE, HTTP_FINE,
+         false, 9007199254740991, 0},
+        {"{\"f\":true,\"l\":[],\"i\":7}", 0, HTTP_FINE, HTTP_FINE, HTTP_FINE, true, 7, 0},
+        {"{\"f\":false,\"l\":[1,2,2],\"i\":7}", 0, HTTP_FINE, HTTP_FINE, HTTP_FINE, false, 7, 3},
+        {"{}", ERR_MISSING, HTTP_FINE, HTTP_FINE, HTTP_MISSING, false, 0, 0},
+        {"{\"i\":null}", ERR_MISSING, HTTP_FINE, HTTP_FINE, HTTP_NULL, false, 0, 0},
+        {"{\"f\":1,\"l\":{},\"i\":\"1\"}", ERR_MISSING, HTTP_BOOLEAN, HTTP_ID_LIST, HTTP_INTEGER,
+         false, 0, 0},
+        {"{\"f\":\"true\",\"l\":[1.0],\"i\":1.0}", ERR_MISSING, HTTP_BOOLEAN, HTTP_INTEGER,
+         HTTP_INTEGER, false, 0, 0},
+        {"{\"l\":[1,null],\"i\":0}", ERR_MISSING, HTTP_FINE, HTTP_INTEGER, HTTP_RANGE, false, 0, 0},
+        {"{\"l\":[-1],\"i\":9007199254740992}", ERR_MISSING, HTTP_FINE, HTTP_RANGE, HTTP_RANGE,
+         false, 0, 0},
+    };
+
+    (void)state;
+    for (size_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+        struct http_field fields[] = {{.name = "f", .type = HTTP_FLAG, .is_optional = true},
+                                      {.name = "l", .type = HTTP_IDS, .is_optional = true},
+                                      {.name = "i", .type = HTTP_ID}};
+        int err = http_fields_read(bytes_str(cases[n].body), fields, 3);
+
+        if (err != cases[n].err || fields[0].problem != cases[n].f ||
+            fields[1].problem != cases[n].l || fields[2].problem != cases[n].i) {
+            fail_msg("%s: %s", cases[n].body, err_name(err));
+        }
+        if (err == 0) {
+            assert_int_equal(fields[0].flag, cases[n].flag);
+            assert_int_equal(fields[1].id_count, cases[n].ids);
+            assert_int_equal(fields[2].id, cases[n].id);
+        }
+        http_fields_done(fields, 3);
+        assert_null(fields[1].ids);
+    }
+}
+
+static int read_list_of(size_t count)
+{
+    struct http_field field = {.name = "l", .type = HTTP_IDS};
+    struct buf body;
+    int err;
+
+    buf_init(&body, 65536);
+    assert_int_equal(buf_append(&body, BYTES_LIT("{\"l\":[1")), 0);
+    for (size_t i = 1; i < count; i++) {
+        assert_int_equal(buf_append(&body, BYTES_LIT(",2")), 0);
+    }
+    assert_int_equal(buf_append(&body, BYTES_LIT("]}")), 0);
+    err = http_fields_read(buf_bytes(&body), &field, 1);
+    assert_true(err == 0 || field.problem == HTTP_TOO_LONG);
+    http_fields_done(&field, 1);
+    buf_done(&body);
+    return err;
+}
+
+static void test_long_lists(void **state)
+{
+    (void)state;
+    assert_int_equal(read_list_of(HTTP_IDS_MAX), 0);
+    assert_int_equal(read_list_of(HTTP_IDS_MAX + 1), ERR_MISSING);
 }
 
 static void test_body_with_nul_byte(void **state)
@@ -291,6 +389,8 @@ int main(void)
         cmocka_unit_test(test_route_labels),
         cmocka_unit_test(test_content_types),
         cmocka_unit_test(test_bodies),
+        cmocka_unit_test(test_typed_fields),
+        cmocka_unit_test(test_long_lists),
         cmocka_unit_test(test_body_with_nul_byte),
         cmocka_unit_test(test_depth),
         cmocka_unit_test(test_without_memory),
