@@ -169,19 +169,19 @@ static bool is_jti(struct bytes jti)
     return jti.len > 0 && jti.len <= TOKEN_JTI_MAX;
 }
 
-static int read_jti(const json_t *claims, char out_jti[TOKEN_JTI_MAX + 1])
+static int read_name(const json_t *claims, const char *claim, char out_name[TOKEN_JTI_MAX + 1])
 {
-    const json_t *value = json_object_get(claims, "jti");
+    const json_t *value = json_object_get(claims, claim);
 
     if (value == NULL) {
         return ERR_MISSING;
     }
-    struct bytes jti = bytes_of(json_string_value(value), json_string_length(value));
-    if (!is_jti(jti)) {
+    struct bytes name = bytes_of(json_string_value(value), json_string_length(value));
+    if (!is_jti(name)) {
         return ERR_RANGE;
     }
-    memcpy(out_jti, jti.ptr, jti.len);
-    out_jti[jti.len] = '\0';
+    memcpy(out_name, name.ptr, name.len);
+    out_name[name.len] = '\0';
     return 0;
 }
 
@@ -212,8 +212,13 @@ static int read_claims(const json_t *json, enum token_type want, uint64_t wall_m
     if (claims.issued_at_s * 1000 > wall_ms) {
         return ERR_RANGE;
     }
-    if ((err = read_type(json, &claims.type)) != 0 || (err = read_jti(json, claims.jti)) != 0 ||
+    if ((err = read_type(json, &claims.type)) != 0 ||
+        (err = read_name(json, "jti", claims.jti)) != 0 ||
         (err = read_user_id(json, &claims.user_id)) != 0) {
+        return err;
+    }
+    err = read_name(json, "sid", claims.sid);
+    if (err != 0 && err != ERR_MISSING) {
         return err;
     }
     if (want != TOKEN_ANY && claims.type != want) {
@@ -253,9 +258,15 @@ static int append_signed_part(const struct token_keys *keys, const struct token_
     buf_init(&json, TOKEN_MAX_BYTES);
     err = buf_printf(&json,
                      "{\"token_type\":\"%s\",\"exp\":%" PRIu64 ",\"iat\":%" PRIu64
-                     ",\"jti\":\"%s\",\"user_id\":%" PRId64 "}",
+                     ",\"jti\":\"%s\",\"user_id\":%" PRId64,
                      type_names[claims->type], claims->expires_at_s, claims->issued_at_s,
                      claims->jti, claims->user_id);
+    if (err == 0 && claims->sid[0] != '\0') {
+        err = buf_printf(&json, ",\"sid\":\"%s\"", claims->sid);
+    }
+    if (err == 0) {
+        err = buf_append_char(&json, '}');
+    }
     if (err == 0) {
         err = base64_encode(BASE64_URL, bytes_str(headers[keys->algorithm]), out);
     }
@@ -287,12 +298,26 @@ static int append_signature(const struct token_keys *keys, size_t begin, struct 
     return err;
 }
 
+static struct bytes name_of(const char name[TOKEN_JTI_MAX + 1])
+{
+    return bytes_of(name, strnlen(name, TOKEN_JTI_MAX + 1));
+}
+
 static bool is_valid(const struct token_claims *claims)
 {
-    return (claims->type == TOKEN_ACCESS || claims->type == TOKEN_REFRESH) &&
+    return (claims->sid[0] == '\0' || is_jti(name_of(claims->sid))) &&
+           (claims->type == TOKEN_ACCESS || claims->type == TOKEN_REFRESH) &&
            claims->user_id >= 1 && claims->user_id <= ID_MAX &&
            claims->expires_at_s <= TIME_MAX_S && claims->issued_at_s <= TIME_MAX_S &&
-           is_jti(bytes_of(claims->jti, strnlen(claims->jti, sizeof(claims->jti))));
+           is_jti(name_of(claims->jti));
+}
+
+struct bytes token_family(const struct token_claims *claims)
+{
+    if (claims->sid[0] != '\0') {
+        return bytes_str(claims->sid);
+    }
+    return claims->type == TOKEN_REFRESH ? bytes_str(claims->jti) : BYTES_NONE;
 }
 
 int token_issue(const struct token_keys *keys, const struct token_claims *claims, struct buf *out)

@@ -33,7 +33,13 @@ struct token_claims {
     int64_t user_id;                    /* 1 to ID_MAX */
     uint64_t expires_at_s, issued_at_s; /* since 1970; issued_at_s 0 = not in the token */
     char jti[TOKEN_JTI_MAX + 1];        /* the token's own name, by which it can be revoked */
+    char sid[TOKEN_JTI_MAX + 1];        /* jti of the refresh token that the login gave, of which
+                                           this one descends; "" = not in the token */
 };
+
+/* The login that a token belongs to: its sid; else, of a refresh token, its jti: it is the first
+ * of a family. Nothing for an access token that SimpleJWT made by itself. */
+struct bytes token_family(const struct token_claims *claims);
 
 struct token_keys;
 /* Set up the keys once; they are copied.

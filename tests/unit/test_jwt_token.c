@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "vectors.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "broker/encoding.h"
+#include "broker/jwt_keys.h"
 #include "broker/jwt_token.h"
 #include "common/mem.h"
 
@@ -176,6 +179,71 @@ static void test_issued_tokens_are_verified(void **state)
     }
 }
 
+static void test_family_of_a_login(void **state)
+{
+    static const struct {
+        enum token_type type;
+        const char *sid, *family;
+    } cases[] = {
+        {TOKEN_ACCESS, "first", "first"},
+        {TOKEN_REFRESH, "first", "first"},
+        {TOKEN_REFRESH, "", "0123456789abcdef0123456789abcdef"},
+        {TOKEN_ACCESS, "", ""},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct token_claims claims = {
+            .type = cases[i].type, .user_id = 1, .expires_at_s = now_ms() / 1000 + 60};
+        struct token_claims read;
+        struct buf token;
+
+        strcpy(claims.sid, cases[i].sid);
+        issue(hs256, &claims, &token);
+        assert_int_equal(token_verify(hs256, buf_bytes(&token), TOKEN_ANY, now_ms(), &read), 0);
+        assert_string_equal(read.sid, cases[i].sid);
+        assert_true(bytes_eq_str(token_family(&read), cases[i].family));
+        buf_done(&token);
+    }
+}
+
+/* Claims that somebody else wrote beside those of SimpleJWT. */
+static void test_a_sid_that_is_no_name_is_refused(void **state)
+{
+    static const struct {
+        const char *sid;
+        int err;
+    } cases[] = {
+        {"\"a\"", 0},        {"\"\"", ERR_RANGE}, {"1", ERR_RANGE},
+        {"null", ERR_RANGE}, {"[]", ERR_RANGE},   {"\"a b\"", ERR_RANGE},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char payload[256];
+        struct token_claims claims;
+        struct buf token, mac;
+
+        buf_init(&token, TOKEN_MAX_BYTES);
+        buf_init(&mac, TOKEN_MAX_BYTES);
+        snprintf(payload, sizeof(payload),
+                 "{\"token_type\":\"access\",\"exp\":9999999999,\"jti\":\"a\",\"user_id\":1,"
+                 "\"sid\":%s}",
+                 cases[i].sid);
+        assert_int_equal(
+            base64_encode(BASE64_URL, BYTES_LIT("{\"typ\":\"JWT\",\"alg\":\"HS256\"}"), &token), 0);
+        assert_int_equal(buf_append_char(&token, '.'), 0);
+        assert_int_equal(base64_encode(BASE64_URL, bytes_str(payload), &token), 0);
+        assert_int_equal(token_sign(hs256, buf_bytes(&token), &mac), 0);
+        assert_int_equal(buf_append_char(&token, '.'), 0);
+        assert_int_equal(buf_append(&token, buf_bytes(&mac)), 0);
+        assert_int_equal(token_verify(hs256, buf_bytes(&token), TOKEN_ANY, now_ms(), &claims),
+                         cases[i].err);
+        buf_done(&token);
+        buf_done(&mac);
+    }
+}
+
 static void test_issued_header_and_claims_have_the_documented_order(void **state)
 {
     /* {"typ":"JWT","alg":"HS256"} and {"token_type":"access","exp":… in base64url */
@@ -194,11 +262,11 @@ static void test_issue_refuses_what_verify_would_refuse(void **state)
 {
     const struct token_claims good = {
         .type = TOKEN_ACCESS, .user_id = 1, .expires_at_s = 2, .issued_at_s = 1, .jti = "a"};
-    struct token_claims bad[8];
+    struct token_claims bad[10];
     struct buf out;
 
     (void)state;
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 10; i++) {
         bad[i] = good;
     }
     bad[0].type = TOKEN_ANY;
@@ -209,8 +277,10 @@ static void test_issue_refuses_what_verify_would_refuse(void **state)
     memset(bad[5].jti, 'a', sizeof(bad[5].jti));
     bad[6].expires_at_s = UINT64_MAX;
     bad[7].issued_at_s = UINT64_MAX;
+    bad[8].sid[0] = '"';
+    memset(bad[9].sid, 'a', sizeof(bad[9].sid));
     buf_init(&out, TOKEN_MAX_BYTES);
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 10; i++) {
         assert_int_equal(token_issue(hs256, &bad[i], &out), ERR_RANGE);
     }
     assert_int_equal(out.len, 0);
@@ -307,6 +377,8 @@ int main(void)
         cmocka_unit_test(test_each_tampered_or_truncated_byte_is_refused),
         cmocka_unit_test(test_bytes_that_are_not_base64url_are_refused),
         cmocka_unit_test(test_issued_tokens_are_verified),
+        cmocka_unit_test(test_family_of_a_login),
+        cmocka_unit_test(test_a_sid_that_is_no_name_is_refused),
         cmocka_unit_test(test_issued_header_and_claims_have_the_documented_order),
         cmocka_unit_test(test_issue_refuses_what_verify_would_refuse),
         cmocka_unit_test(test_issue_leaves_the_buffer_alone_on_failure),
