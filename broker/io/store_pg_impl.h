@@ -4,6 +4,7 @@
  * parameters are written. */
 #include "broker/io/pg_link.h"
 #include "broker/io/store_pg.h"
+#include "broker/store_access.h"
 #include "broker/store_api.h"
 #include "common/buf.h"
 
@@ -39,6 +40,14 @@ enum read_statement {
     STMT_CHANNEL,
     STMT_CHANNEL_BY_ID,
     STMT_NOTE_LOGIN,
+    STMT_SESSION_PUT,
+    STMT_SESSION_DELETE,
+    STMT_IS_REVOKED,
+    STMT_REVOKE,
+    STMT_DIRECT_CHANNEL,
+    STMT_ACCESS_CHANGES,
+    STMT_ACCESS_FORGET,
+    STMT_TRIM,
     STMT_READ_COUNT
 };
 extern const struct pg_statement store_pg_read_statements[];
@@ -74,6 +83,9 @@ struct store_request {
         store_made_fn *made;
         store_member_fn *member;
         store_page_fn *page;
+        store_revoked_fn *revoked;
+        store_changes_fn *changes;
+        store_trimmed_fn *trimmed;
     } fn;
 };
 

@@ -4,6 +4,7 @@
  * comes from peers. */
 #include "broker/channel_name.h"
 #include "broker/io/store_pg_impl.h"
+#include "broker/store_access.h"
 #include "common/log.h"
 
 /* 0 also for text that cannot be stored; *out_has_row then is false. */
@@ -156,4 +157,14 @@ int store_channel_by_id(struct store *s, int64_t id, int64_t user_id, store_chan
     const struct pg_param params[] = {pg_param_i64(&user), pg_param_i64(&channel_id)};
 
     return store_pg_submit(s->reads, STMT_CHANNEL_BY_ID, params, 2, on_channel, &request);
+}
+
+int store_direct_channel(struct store *s, int64_t user_id, int64_t other_id, store_channel_fn *fn,
+                         void *arg)
+{
+    struct store_request request = {.store = s, .arg = arg, .fn.channel = fn};
+    struct pg_i64 user = pg_i64_of(user_id), other = pg_i64_of(other_id);
+    const struct pg_param params[] = {pg_param_i64(&user), pg_param_i64(&other)};
+
+    return store_pg_submit(s->reads, STMT_DIRECT_CHANNEL, params, 2, on_channel, &request);
 }

@@ -49,6 +49,8 @@ const struct pg_statement store_pg_commit_statements[STMT_COMMIT_COUNT] = {
     "c.id, c.name, c.is_private, EXISTS (SELECT FROM chat_membership m"                            \
     " WHERE m.channel_id = c.id AND m.user_id = $1::bigint), c.last_seq"
 
+#define ACCESS_LIMIT "500" /* ACCESS_CHANGES_MAX */
+
 const struct pg_statement store_pg_read_statements[STMT_READ_COUNT] = {
     /* Cut off by id, so that a caller who met the limit goes on from the highest id + 1; only
      * then put in order. */
@@ -95,4 +97,30 @@ const struct pg_statement store_pg_read_statements[STMT_READ_COUNT] = {
                                              " FROM chat_channel c WHERE c.id = $2::bigint"},
     [STMT_NOTE_LOGIN] = {"note_login",
                          "UPDATE auth_user SET last_login = now() WHERE id = $1::bigint"},
+    [STMT_SESSION_PUT] = {"session_put",
+                          "INSERT INTO django_session (session_key, session_data, expire_date)"
+                          " VALUES ($1::text, $2::text, now() + $3::bigint * interval '1 second')"},
+    [STMT_SESSION_DELETE] = {"session_delete",
+                             "DELETE FROM django_session WHERE session_key = $1::text"},
+    [STMT_IS_REVOKED] = {"is_revoked", "SELECT EXISTS (SELECT FROM token_blacklist"
+                                       " WHERE jti IN ($1::text, $2::text))"},
+    /* Of two who revoke the same at the same time the second waits for the first. */
+    [STMT_REVOKE] = {"revoke",
+                     "WITH old AS (SELECT FROM token_blacklist WHERE jti IN ($1::text, $2::text)),"
+                     " made AS (INSERT INTO token_blacklist (jti, expires_at)"
+                     " SELECT DISTINCT n.name, to_timestamp($3::bigint)"
+                     " FROM (VALUES ($1::text), ($2::text)) AS n (name)"
+                     " WHERE n.name <> '' AND NOT EXISTS (SELECT FROM old)"
+                     " ON CONFLICT DO NOTHING RETURNING jti)"
+                     " SELECT NOT EXISTS (SELECT FROM made)"},
+    [STMT_DIRECT_CHANNEL] = {"direct_channel",
+                             "SELECT channel_id, channel_name, private, member, seq"
+                             " FROM chat_direct_channel($1::bigint, $2::bigint)"},
+    [STMT_ACCESS_CHANGES] = {"access_changes",
+                             "SELECT id, what, user_id, channel_id, login FROM access_change"
+                             " WHERE id <> ALL ($1::bigint[])"
+                             " ORDER BY id LIMIT " ACCESS_LIMIT},
+    [STMT_ACCESS_FORGET] = {"access_forget",
+                            "DELETE FROM access_change WHERE id = ANY ($1::bigint[])"},
+    [STMT_TRIM] = {"trim", "SELECT chat_event_trim($1::bigint), token_blacklist_trim()"},
 };
