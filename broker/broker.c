@@ -2,7 +2,7 @@
 /* Wires the broker together:
  *
  *   read link -> intake -> pipeline -> store / egress -> command link
- *                            ^ coordinator (leases), gateway_watch
+ *                            ^ coordinator (leases), gateway_watch, access_watch (kicks)
  *
  * The pipeline only works while both Redis links and the store are up. */
 #include "broker/broker.h"
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "broker/access_watch.h"
 #include "broker/coordinator.h"
 #include "broker/gateway_watch.h"
 #include "broker/intake.h"
@@ -29,6 +30,7 @@
 struct broker {
     const struct broker_conf *conf;
     const struct token_keys *keys;
+    struct redis_clock clock;
     struct loop *loop;
     struct redis_link *command, *read;
     struct store *store;
@@ -39,6 +41,7 @@ struct broker {
     struct intake *intake;
     struct coordinator *coordinator;
     struct gateway_watch *watch;
+    struct access_watch *access;
     struct status_http *status;
     struct health health;
     struct loop_signal *on_term, *on_int;
@@ -70,6 +73,7 @@ static void on_up(struct broker *b)
     log_info("working", LOG_STR("owner", b->owner));
     coordinator_start(b->coordinator);
     gateway_watch_start(b->watch);
+    access_watch_start(b->access);
 }
 
 static void on_down(struct broker *b)
@@ -84,6 +88,7 @@ static void on_down(struct broker *b)
     pipeline_drop_all(b->pipeline);
     coordinator_pause(b->coordinator);
     gateway_watch_pause(b->watch);
+    access_watch_pause(b->access);
     if (b->is_leaving) {
         loop_stop(b->loop);
     }
@@ -172,6 +177,7 @@ static void free_parts(struct broker *b)
     store_pg_free(b->store);
     egress_free(b->egress);
     gateway_watch_free(b->watch);
+    access_watch_free(b->access);
     coordinator_free(b->coordinator);
     intake_free(b->intake);
     pipeline_free(b->pipeline);
@@ -212,6 +218,31 @@ static int build_links(struct broker *b)
                : ERR_NOMEM;
 }
 
+static bool owns_first_partition(void *arg)
+{
+    struct broker *b = arg;
+    return pipeline_partition(b->pipeline, 0)->state == PARTITION_ACTIVE;
+}
+
+static void forget_user(void *arg, int64_t user_id)
+{
+    struct broker *b = arg;
+    requests_forget_user(b->requests, user_id);
+}
+
+static struct access_watch *build_access_watch(struct broker *b)
+{
+    return access_watch_new(&(struct access_watch_deps){.loop = b->loop,
+                                                        .redis = b->command,
+                                                        .store = b->store,
+                                                        .egress = b->egress,
+                                                        .conf = b->conf,
+                                                        .clock = &b->clock,
+                                                        .is_owner = owns_first_partition,
+                                                        .forget_user = forget_user,
+                                                        .arg = b});
+}
+
 static int build_work(struct broker *b)
 {
     struct bytes owner = bytes_str(b->owner);
@@ -225,6 +256,7 @@ static int build_work(struct broker *b)
                                                        .worker = b->worker,
                                                        .egress = b->egress,
                                                        .conf = b->conf,
+                                                       .clock = &b->clock,
                                                        .keys = b->keys});
     if (!b->requests) {
         return ERR_NOMEM;
@@ -235,6 +267,7 @@ static int build_work(struct broker *b)
                                                        .egress = b->egress,
                                                        .requests = b->requests,
                                                        .conf = b->conf,
+                                                       .clock = &b->clock,
                                                        .owner = owner,
                                                        .on_room = on_room,
                                                        .arg = b});
@@ -244,7 +277,8 @@ static int build_work(struct broker *b)
     b->intake = intake_new(b->loop, b->read, b->command, b->pipeline, b->conf);
     b->coordinator = coordinator_new(b->loop, b->command, b->pipeline, b->conf, owner);
     b->watch = gateway_watch_new(b->loop, b->command, b->pipeline, b->conf);
-    return b->intake && b->coordinator && b->watch ? 0 : ERR_NOMEM;
+    b->access = build_access_watch(b);
+    return b->intake && b->coordinator && b->watch && b->access ? 0 : ERR_NOMEM;
 }
 
 static void make_owner(struct broker *b)

@@ -20,6 +20,8 @@ struct broker_conf {
     char *jwt_private_key_file, *jwt_public_key_file;
     uint32_t access_token_s, refresh_token_s; /* ACCESS_TOKEN_LIFETIME, REFRESH_TOKEN_LIFETIME */
     uint32_t login_failures_per_minute;
+    uint32_t session_cookie_age_s; /* SESSION_COOKIE_AGE */
+    bool session_cookie_secure;
 
     uint32_t sanitize_mode; /* enum sanitize_mode */
     uint32_t message_max_chars;

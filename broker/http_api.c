@@ -89,6 +89,9 @@ int http_answer_headers(const struct http_answer *answer, struct buf *out)
     if (err == 0 && answer->retry_after_s > 0) {
         err = buf_printf(out, "Retry-After: %u\r\n", answer->retry_after_s);
     }
+    if (err == 0 && answer->set_cookie.len > 0) {
+        err = buf_printf(out, "Set-Cookie: %.*s\r\n", BYTES_FMT(answer->set_cookie));
+    }
     if (err == 0 && answer->status == 401) {
         err = buf_append(out, BYTES_LIT("WWW-Authenticate: Bearer realm=\"api\"\r\n"));
     }
@@ -150,6 +153,21 @@ int http_tokens(struct bytes access, struct bytes refresh, struct buf *out)
     if (refresh.len > 0) {
         json_kstr(&j, "refresh", refresh);
     }
+    json_end_object(&j);
+    return finish(&j, start);
+}
+
+int http_user(const struct user_row *user, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j;
+
+    json_out_init(&j, out);
+    json_begin_object(&j);
+    json_ki64(&j, "id", user->id);
+    json_kstr(&j, "username", user->username);
+    json_kbool(&j, "is_staff", user->is_staff);
+    json_kstr(&j, "avatar", user->avatar);
     json_end_object(&j);
     return finish(&j, start);
 }

@@ -5,6 +5,7 @@
  * read them. */
 #include <stdbool.h>
 #include <stdint.h>
+#include "broker/store.h"
 #include "common/buf.h"
 #include "common/bytes.h"
 #include "common/err.h"
@@ -20,7 +21,10 @@
     X(MEMBER_ADD, "POST", "/api/channels/<id>/members/", "member_add")                             \
     X(MEMBER_REMOVE, "DELETE", "/api/channels/<id>/members/", "member_remove")                     \
     X(MESSAGES, "GET", "/api/channels/<id>/messages/", "messages")                                 \
-    X(SEARCH, "GET", "/api/channels/<id>/search/", "search")
+    X(SEARCH, "GET", "/api/channels/<id>/search/", "search")                                       \
+    X(TOKEN_BLACKLIST, "POST", "/api/token/blacklist/", "token_blacklist")                         \
+    X(LOGIN, "POST", "/api/login/", "login")                                                       \
+    X(LOGOUT, "POST", "/api/logout/", "logout")
 
 enum http_route {
     ROUTE_NONE = 0,
@@ -107,18 +111,21 @@ void http_fields_done(struct http_field *fields, size_t count);
 
 struct http_answer {
     uint32_t status;
-    const char *allow;      /* 405: the methods; else NULL */
-    uint32_t retry_after_s; /* 0 = no such header */
-    struct bytes body;      /* JSON */
+    const char *allow;       /* 405: the methods; else NULL */
+    uint32_t retry_after_s;  /* 0 = no such header */
+    struct bytes set_cookie; /* empty = no such header; see session_cookie.h */
+    struct bytes body;       /* JSON */
 };
 
 /* The further header lines of an answer, each with its CR LF: Cache-Control always, Allow,
- * Retry-After, and on 401 WWW-Authenticate (RFC 9110 §11.6.1 wants it). */
+ * Retry-After, Set-Cookie, and on 401 WWW-Authenticate (RFC 9110 §11.6.1 wants it). */
 NODISCARD int http_answer_headers(const struct http_answer *answer, struct buf *out);
 
 /* {"detail":…,"code":…} */
 NODISCARD int http_detail(const char *detail, const char *code, struct buf *out);
 /* {"<field>":["<sentence>"],…} of the fields that have a problem. */
 NODISCARD int http_field_problems(const struct http_field *fields, size_t count, struct buf *out);
+/* {"id","username","is_staff","avatar"} */
+NODISCARD int http_user(const struct user_row *user, struct buf *out);
 /* {"access":…,"refresh":…}; an empty refresh is left out. */
 NODISCARD int http_tokens(struct bytes access, struct bytes refresh, struct buf *out);

@@ -221,7 +221,7 @@ bool pipeline_is_idle(const struct pipeline *pl)
 
 void pipeline_set_clock_offset(struct pipeline *pl, int64_t offset_ms)
 {
-    pl->clock_offset_ms = offset_ms;
+    pl->deps.clock->offset_ms = offset_ms;
 }
 
 static void on_ids(void *arg)

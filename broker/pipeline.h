@@ -6,6 +6,7 @@
 #include "broker/batch.h"
 #include "broker/broker_conf.h"
 #include "broker/egress.h"
+#include "broker/redis_clock.h"
 #include "broker/requests.h"
 #include "broker/store.h"
 #include "broker/takeover.h"
@@ -24,6 +25,7 @@ struct pipeline_deps {
     struct egress *egress;
     struct requests *requests;
     const struct broker_conf *conf;
+    struct redis_clock *clock;
     struct bytes owner;
     /* The pipeline may take another batch, or a partition changed: intake looks again. */
     void (*on_room)(void *arg);

@@ -194,7 +194,7 @@ int pipeline_handle(struct pipeline *pl, struct batch *b)
 {
     const struct broker_conf *conf = pl->deps.conf;
     uint64_t now = clock_wall_ms();
-    uint64_t redis_now = (uint64_t)((int64_t)now + pl->clock_offset_ms);
+    uint64_t redis_now = redis_clock_ms(pl->deps.clock);
     struct world world = {.now_ms = now,
                           .sanitize_mode = (enum sanitize_mode)conf->sanitize_mode,
                           .message_max_chars = conf->message_max_chars,

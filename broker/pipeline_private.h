@@ -28,7 +28,6 @@ struct pipeline {
     struct loop_timer *retry_timer, *watermark_timer, *evict_timer;
     bool want_evict;
     struct loop_task run_task;
-    int64_t clock_offset_ms;
     uint32_t single_entries; /* reads left in the careful mode */
     struct poison poison[POISON_MAX];
     uint32_t poison_count;

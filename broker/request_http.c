@@ -10,11 +10,19 @@
 typedef void handler_fn(struct request *req, const struct up_http *http);
 
 static handler_fn *const HANDLERS[ROUTE_COUNT] = {
-    [ROUTE_TOKEN] = request_login_start,         [ROUTE_TOKEN_REFRESH] = request_token_refresh,
-    [ROUTE_TOKEN_VERIFY] = request_token_verify, [ROUTE_USER_ME] = request_user_me,
-    [ROUTE_CHANNELS] = request_channels,         [ROUTE_CHANNEL_CREATE] = request_channel_create,
-    [ROUTE_MEMBER_ADD] = request_member_add,     [ROUTE_MEMBER_REMOVE] = request_member_remove,
-    [ROUTE_MESSAGES] = request_messages,         [ROUTE_SEARCH] = request_search,
+    [ROUTE_USER_ME] = request_user_me,
+    [ROUTE_CHANNELS] = request_channels,
+    [ROUTE_CHANNEL_CREATE] = request_channel_create,
+    [ROUTE_MEMBER_ADD] = request_member_add,
+    [ROUTE_MEMBER_REMOVE] = request_member_remove,
+    [ROUTE_MESSAGES] = request_messages,
+    [ROUTE_SEARCH] = request_search,
+    [ROUTE_TOKEN] = request_login_tokens,
+    [ROUTE_TOKEN_REFRESH] = request_token_refresh,
+    [ROUTE_TOKEN_VERIFY] = request_token_verify,
+    [ROUTE_TOKEN_BLACKLIST] = request_token_blacklist,
+    [ROUTE_LOGIN] = request_login_session,
+    [ROUTE_LOGOUT] = request_session_logout,
 };
 
 void request_http_answer(struct request *req, const struct http_answer *answer)
@@ -63,6 +71,11 @@ void request_http_unavailable(struct request *req)
 
     answer_detail(req, &answer, code_sentence(CODE_SERVICE_UNAVAILABLE),
                   code_name(CODE_SERVICE_UNAVAILABLE));
+}
+
+void request_http_internal(struct request *req)
+{
+    request_http_fail(req, 500, code_sentence(CODE_INTERNAL_ERROR), code_name(CODE_INTERNAL_ERROR));
 }
 
 void request_http_throttled(struct request *req, uint32_t retry_after_s)

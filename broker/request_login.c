@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* POST /api/token/: a user's name and password. The password is checked by a worker thread, whose
- * job owns all it touches and wipes the password when it is freed. Called by request_http.c.
+/* POST /api/token/ and /api/login/: a user's name and password, for tokens or for a session. The
+ * password is checked by a worker thread, whose job owns all it touches and wipes the password
+ * when it is freed. Called by request_http.c.
  *
- *   fields -> row by name -> check in a worker -> right: 200, never refused
+ *   fields -> row by name -> check in a worker -> right: 200, never refused (request_token.c,
+ *             |                                |         request_session.c)
  *             (no row: checked against nobody)  \-> wrong: counted -> 401, or 429 over the limit
  *
  * An unknown user, a wrong password and a deactivated user get the same answer after the same
@@ -46,7 +48,7 @@ static void count(struct request *req, const char *result)
     metric_add_label(req->owner->metrics.auth, result, 1);
 }
 
-static void answer_no_account(struct request *req)
+void request_login_refuse(struct request *req)
 {
     count(req, "password_wrong");
     request_http_fail(req, 401, "No active account found with the given credentials",
@@ -65,7 +67,7 @@ static void on_failure_counted(void *arg, int err, uint32_t retry_after_s)
         request_http_throttled(req, retry_after_s);
         return;
     }
-    answer_no_account(req); /* also when Redis could not count: the password was wrong */
+    request_login_refuse(req); /* also when Redis could not count: the password was wrong */
 }
 
 static void wrong(struct request *req)
@@ -87,7 +89,7 @@ static void wrong(struct request *req)
     }
     if (req->owner->throttle.limit == 0 || err != 0) {
         step_end(step);
-        answer_no_account(req);
+        request_login_refuse(req);
     }
 }
 
@@ -98,7 +100,11 @@ static void right(struct request *req)
     count(req, "password_ok");
     log_info("login", LOG_I64("user", user_id));
     store_note_login(req->owner->deps.store, user_id);
-    request_token_answer(req, user_id, true);
+    if (req->work.login.want_session) {
+        request_session_answer(req);
+    } else {
+        request_token_answer(req, user_id);
+    }
 }
 
 /* ---- in a worker thread: touches nothing but the job ---- */
@@ -133,6 +139,18 @@ static void learn_iterations(struct requests *r, const struct password_job *job)
     }
 }
 
+/* A session is tied to the password that was checked. */
+static void note_session(struct request *req, const struct password_job *job)
+{
+    struct bytes secret = bytes_str(req->owner->deps.conf->secret_key);
+
+    req->session.user_id = req->work.login.user_id;
+    if (django_session_auth_hash(bytes_of(job->hash, job->hash_len), secret,
+                                 req->session.auth_hash) != 0) {
+        req->session.user_id = 0; /* without memory: cannot be encoded, 503 */
+    }
+}
+
 static void on_checked(void *arg)
 {
     struct password_job *job = arg;
@@ -142,6 +160,7 @@ static void on_checked(void *arg)
 
     if (req) {
         learn_iterations(req->owner, job);
+        note_session(req, job);
     }
     job_free(job);
     if (!req) {
@@ -230,7 +249,7 @@ static void find_user(struct request *req, struct bytes username)
     }
 }
 
-void request_login_start(struct request *req, const struct up_http *http)
+static void start(struct request *req, const struct up_http *http, bool want_session)
 {
     struct http_field fields[] = {{.name = "username", .is_trimmed = true}, {.name = "password"}};
     struct login_work *w = &req->work.login;
@@ -245,6 +264,7 @@ void request_login_start(struct request *req, const struct up_http *http)
         request_http_unavailable(req);
         return;
     }
+    w->want_session = want_session;
     w->job->password = fields[1];
     if (w->job->password.len > PASSWORD_MAX_BYTES) {
         wrong(req); /* nobody's, whatever the name */
@@ -252,4 +272,14 @@ void request_login_start(struct request *req, const struct up_http *http)
         find_user(req, http_field_bytes(&fields[0]));
     }
     http_fields_done(fields, 1);
+}
+
+void request_login_tokens(struct request *req, const struct up_http *http)
+{
+    start(req, http, false);
+}
+
+void request_login_session(struct request *req, const struct up_http *http)
+{
+    start(req, http, true);
 }

@@ -4,13 +4,20 @@
  *
  *   credential -> active user -> channel -> access -> place among the user's sockets -> GRANTED
  *        |             |            |         |              |
- *       4401          4401        4404      4403           4429           1013: a part is away */
+ *       4401          4401        4404      4403           4429           1013: a part is away
+ *
+ * "direct/<user id>" is the channel of the user and that other one. */
 #include "broker/requests_impl.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "broker/access_watch.h"
 #include "broker/channel_name.h"
+#include "common/io/clock.h"
+
+#define DIRECT_ROOM_PREFIX "direct/"
+#define OPEN_DATA_MAX_MS (KICK_REPEAT_MS - 300) /* the rest is for the way to the gateway */
 
 static void count(struct request *req, const char *result)
 {
@@ -27,11 +34,35 @@ void request_open_refuse(struct request *req, enum client_code code)
     request_answer(req, &item);
 }
 
+/* What ends a right is told to the gateways a second time after KICK_REPEAT_MS. What was read
+ * before must have become a socket by then, or it would never hear of it. */
+static bool is_outdated(const struct request *req)
+{
+    return clock_mono_ms() - req->read_ms > OPEN_DATA_MAX_MS;
+}
+
+static void give_back_place(struct request *req)
+{
+    struct user_slot slot = {
+        .gateway = request_gateway(req), .conn = req->conn, .user_id = req->work.open.user_id};
+
+    user_registry_give_back(&req->owner->registry, &slot);
+}
+
 static void grant(struct request *req)
 {
     const struct open_work *w = &req->work.open;
     struct down_item item = {.kind = DOWN_GRANTED};
 
+    if (is_outdated(req)) {
+        give_back_place(req);
+        request_open_refuse(req, CODE_SERVICE_UNAVAILABLE);
+        return;
+    }
+    item.granted.as_of_ms =
+        redis_clock_ms(req->owner->deps.clock) - (clock_mono_ms() - req->read_ms);
+    item.granted.login = req->login;
+    item.granted.expires_s = req->expires_s;
     item.granted.actor = (struct actor){.user_id = w->user_id,
                                         .username = bytes_of(w->username, w->username_len),
                                         .avatar = bytes_of(w->avatar, w->avatar_len),
@@ -115,8 +146,10 @@ static void find_channel(struct request *req)
     int err = ERR_NOMEM;
 
     if (step) {
-        err = store_channel(deps->store, bytes_of(w->room, w->room_len), w->user_id,
-                            deps->conf->channel_auto_create, on_channel, step);
+        err = w->direct_id != 0
+                  ? store_direct_channel(deps->store, w->user_id, w->direct_id, on_channel, step)
+                  : store_channel(deps->store, bytes_of(w->room, w->room_len), w->user_id,
+                                  deps->conf->channel_auto_create, on_channel, step);
     }
     if (err != 0) {
         step_end(step);
@@ -130,6 +163,19 @@ static bool is_room(struct bytes room)
     int64_t id;
 
     return channel_name_check(room) == 0 || channel_number_parse(room, &id) == 0;
+}
+
+/* The user of "direct/<id>"; 0 = it is something else. */
+static int64_t direct_of(struct bytes room)
+{
+    const struct bytes prefix = BYTES_LIT(DIRECT_ROOM_PREFIX);
+    int64_t id;
+
+    if (!bytes_has_prefix(room, prefix) ||
+        channel_number_parse(bytes_skip(room, prefix.len), &id) != 0) {
+        return 0;
+    }
+    return id;
 }
 
 static size_t copy(char *to, size_t room, struct bytes from)
@@ -151,7 +197,7 @@ static void on_user(struct request *req, int err, const struct user_row *user)
                                                    : CODE_SERVICE_UNAVAILABLE);
         return;
     }
-    if (w->room_len == 0) { /* said only to those who are somebody */
+    if (w->room_len == 0 && w->direct_id == 0) { /* said only to those who are somebody */
         request_open_refuse(req, CODE_CHANNEL_NOT_FOUND);
         return;
     }
@@ -170,8 +216,9 @@ void request_open_start(struct request *req, const struct up_open *open)
 {
     struct open_work *w = &req->work.open;
 
-    if (open->endpoint == ENDPOINT_CHAT && is_room(open->room)) {
-        w->room_len = copy(w->room, sizeof(w->room), open->room);
+    if (open->endpoint == ENDPOINT_CHAT) {
+        w->direct_id = direct_of(open->room);
+        w->room_len = is_room(open->room) ? copy(w->room, sizeof(w->room), open->room) : 0;
     }
     request_authenticate(req, &open->cred, on_user);
 }

@@ -2,11 +2,14 @@
 /* Who a request is from: credential -> user id -> active user. Does not know what the user is
  * wanted for. Called by the other request files.
  *
- *   token   --signature, lifetime, type--> user id ---------------> row (cache, else database)
+ *   token   --signature, lifetime, type, not revoked--> user id --> row (cache, else database)
  *   session --row of django_session--> signature --> user id, hash --> row --> hash of its password
- */
+ *
+ * Remembers when the oldest of these reads began, and by which login the user is here: whatever
+ * ends somebody's right has to find the sockets that were opened from what was true before. */
 #include "broker/requests_impl.h"
 
+#include "broker/login_id.h"
 #include "common/io/clock.h"
 #include "common/log.h"
 
@@ -31,13 +34,28 @@ static void fail(struct request *req, int err)
     req->on_user(req, err, NULL);
 }
 
-/* The last word: the user must exist and be active, and a session be of the present password. */
-static void judge(struct request *req, const struct user_row *user)
+/* What is being decided rests on something that was read at this time. */
+static void note_read(struct request *req, uint64_t mono_ms)
+{
+    if (!req->has_read || mono_ms < req->read_ms) {
+        req->read_ms = mono_ms;
+    }
+    req->has_read = true;
+}
+
+/* The user must exist and be active, and a session be of the present password. */
+static bool is_good(const struct request *req, const struct user_row *user)
 {
     struct bytes secret = bytes_str(req->owner->deps.conf->secret_key);
 
-    if (!user || !user->is_active ||
-        (req->has_session && !django_session_is_for(&req->session, user->password, secret))) {
+    return user && user->is_active &&
+           (!req->has_session || django_session_is_for(&req->session, user->password, secret));
+}
+
+/* The last word. */
+static void judge(struct request *req, const struct user_row *user)
+{
+    if (!is_good(req, user)) {
         fail(req, ERR_DENIED);
         return;
     }
@@ -56,7 +74,7 @@ static void on_user(void *arg, int err, const struct user_row *user)
         fail(req, request_store_error(err, "user_by_id"));
         return;
     }
-    if (err == 0 && user && user_cache_put(req->owner->users, user, clock_mono_ms()) != 0) {
+    if (err == 0 && user && user_cache_put(req->owner->users, user, req->user_asked_ms) != 0) {
         log_debug("user_not_cached", LOG_I64("user", user->id));
     }
     judge(req, err == 0 ? user : NULL);
@@ -69,10 +87,14 @@ static void find_user(struct request *req, int64_t user_id)
     struct step *step;
     int err = ERR_NOMEM;
 
-    if (cached) {
+    /* A row from a moment ago may say yes, but not no: the password may be newer than it. */
+    if (cached && is_good(req, cached)) {
+        note_read(req, user_cache_read_ms(r->users, user_id));
         judge(req, cached);
         return;
     }
+    req->user_asked_ms = clock_mono_ms();
+    note_read(req, req->user_asked_ms);
     step = step_begin(req);
     if (step) {
         err = store_user_by_id(r->deps.store, user_id, on_user, step);
@@ -120,6 +142,8 @@ static void find_session(struct request *req, struct bytes key)
     struct step *step = step_begin(req);
     int err = ERR_NOMEM;
 
+    req->login = login_id_of_session(key);
+    note_read(req, clock_mono_ms());
     if (step) {
         err = store_session(req->owner->deps.store, key, on_session, step);
     }
@@ -129,17 +153,80 @@ static void find_session(struct request *req, struct bytes key)
     }
 }
 
-static void check_token(struct request *req, struct bytes token)
-{
-    struct token_claims claims;
-    int err = token_verify(req->owner->deps.keys, token, TOKEN_ACCESS, clock_wall_ms(), &claims);
+/* ---- tokens ---- */
 
-    if (err != 0) {
-        fail(req, err == ERR_NOMEM ? ERR_UNAVAILABLE : ERR_DENIED);
+static void on_revoked(void *arg, int err, bool is_revoked)
+{
+    struct request *req = step_end(arg);
+
+    if (!req) {
         return;
     }
-    find_user(req, claims.user_id);
+    if (err != 0) {
+        err = request_store_error(err, "is_revoked");
+    } else if (is_revoked) {
+        err = ERR_DENIED;
+    }
+    req->on_token(req, err);
 }
+
+/* A refresh token can be revoked by itself, every token with its login. */
+static void check_revoked(struct request *req)
+{
+    const struct token_claims *claims = &req->claims;
+    struct token_names names = {.family = token_family(claims)};
+    struct step *step;
+    int err = ERR_NOMEM;
+
+    if (claims->type == TOKEN_REFRESH) {
+        names.jti = bytes_str(claims->jti);
+    }
+    if (names.jti.len == 0 && names.family.len == 0) {
+        req->on_token(req, 0);
+        return;
+    }
+    note_read(req, clock_mono_ms());
+    step = step_begin(req);
+    if (step) {
+        err = store_is_revoked(req->owner->deps.store, &names, on_revoked, step);
+    }
+    if (err != 0) {
+        step_end(step);
+        req->on_token(req, request_store_error(err, "is_revoked"));
+    }
+}
+
+void request_check_token(struct request *req, struct bytes token, enum token_type type,
+                         request_token_fn *fn)
+{
+    int err = token_verify(req->owner->deps.keys, token, type, clock_wall_ms(), &req->claims);
+
+    req->on_token = fn;
+    if (err != 0) {
+        fn(req, err == ERR_NOMEM ? ERR_UNAVAILABLE : ERR_DENIED);
+        return;
+    }
+    req->login = login_id_of_family(token_family(&req->claims));
+    req->expires_s = req->claims.expires_at_s;
+    check_revoked(req);
+}
+
+static void on_access_token(struct request *req, int err)
+{
+    if (err != 0) {
+        fail(req, err);
+    } else {
+        find_user(req, req->claims.user_id);
+    }
+}
+
+void request_authenticate_token(struct request *req, struct bytes token, request_user_fn *fn)
+{
+    req->on_user = fn;
+    request_check_token(req, token, TOKEN_ACCESS, on_access_token);
+}
+
+/* ---- any credential ---- */
 
 void request_authenticate(struct request *req, const struct credentials *cred, request_user_fn *fn)
 {
@@ -155,7 +242,7 @@ void request_authenticate(struct request *req, const struct credentials *cred, r
         fail(req, ERR_DENIED);
         return;
     case HTTP_CREDENTIAL_TOKEN:
-        check_token(req, http_credential_value(&found));
+        request_authenticate_token(req, http_credential_value(&found), fn);
         return;
     case HTTP_CREDENTIAL_SESSION:
         find_session(req, http_credential_value(&found));

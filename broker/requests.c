@@ -18,6 +18,8 @@ _Static_assert((REQUESTS_MAX & (REQUESTS_MAX - 1)) == 0, "buckets and ids are ta
 
 static void init_metrics(struct requests_metrics *m)
 {
+    m->refreshed = metric_counter("token_refreshes_total",
+                                  "Newer tokens for open sockets, by outcome", "result");
     m->opened = metric_counter("open_requests_total", "Openings of sockets by outcome", "result");
     m->auth = metric_counter("auth_attempts_total", "Credentials checked, by outcome", "result");
     m->http = metric_counter("http_requests_total", "HTTP API requests by route", "route");
@@ -63,11 +65,26 @@ static struct request **bucket_of(struct requests *r, struct bytes gateway, uint
     return &r->buckets[(hash >> 32) & (REQUESTS_MAX - 1)];
 }
 
-static struct request *find(struct requests *r, enum up_kind kind, struct bytes gateway,
-                            uint64_t conn)
+/* What a request is known by to its gateway. */
+struct request_name {
+    enum up_kind kind;
+    struct bytes gateway;
+    uint64_t conn, frame_no;
+};
+
+static struct request_name name_of(struct bytes gateway, const struct up_envelope *env)
 {
-    for (struct request *req = *bucket_of(r, gateway, conn); req; req = req->next) {
-        if (req->kind == kind && req->conn == conn && bytes_eq(request_gateway(req), gateway)) {
+    return (struct request_name){.kind = env->kind,
+                                 .gateway = gateway,
+                                 .conn = env->conn,
+                                 .frame_no = env->kind == UP_REFRESH ? env->refresh.frame_no : 0};
+}
+
+static struct request *find(struct requests *r, const struct request_name *name)
+{
+    for (struct request *req = *bucket_of(r, name->gateway, name->conn); req; req = req->next) {
+        if (req->kind == name->kind && req->conn == name->conn && req->frame_no == name->frame_no &&
+            bytes_eq(request_gateway(req), name->gateway)) {
             return req;
         }
     }
@@ -81,19 +98,21 @@ static struct request *find_id(struct requests *r, uint64_t id)
     return req->id == id ? req : NULL;
 }
 
-static void request_init(struct request *req, struct requests *r, enum up_kind kind,
-                         struct bytes gateway, uint64_t conn)
+static void request_init(struct request *req, struct requests *r, const struct request_name *name)
 {
-    *req = (struct request){.owner = r, .kind = kind, .conn = conn, .gateway_len = gateway.len};
-    memcpy(req->gateway, gateway.ptr, gateway.len);
+    *req = (struct request){.owner = r,
+                            .kind = name->kind,
+                            .conn = name->conn,
+                            .frame_no = name->frame_no,
+                            .gateway_len = name->gateway.len};
+    memcpy(req->gateway, name->gateway.ptr, name->gateway.len);
 }
 
 /* NULL when the table is full. */
-static struct request *request_begin(struct requests *r, enum up_kind kind, struct bytes gateway,
-                                     uint64_t conn)
+static struct request *request_begin(struct requests *r, const struct request_name *name)
 {
     struct request *req = r->free;
-    struct request **bucket = bucket_of(r, gateway, conn);
+    struct request **bucket = bucket_of(r, name->gateway, name->conn);
 
     if (req) {
         r->free = req->next;
@@ -102,7 +121,7 @@ static struct request *request_begin(struct requests *r, enum up_kind kind, stru
     } else {
         return NULL;
     }
-    request_init(req, r, kind, gateway, conn);
+    request_init(req, r, name);
     req->id = ++r->generation * REQUESTS_MAX + (uint64_t)(req - r->table);
     req->next = *bucket;
     *bucket = req;
@@ -191,8 +210,9 @@ static bool is_sound(struct bytes gateway, const struct up_envelope *env)
 static void refuse(struct requests *r, struct bytes gateway, const struct up_envelope *env)
 {
     struct request *req = &r->spare;
+    struct request_name name = name_of(gateway, env);
 
-    request_init(req, r, env->kind, gateway, env->conn);
+    request_init(req, r, &name);
     switch (env->kind) {
     case UP_OPEN:
         request_open_refuse(req, CODE_SERVICE_UNAVAILABLE);
@@ -204,6 +224,8 @@ static void refuse(struct requests *r, struct bytes gateway, const struct up_env
         request_http_unavailable(req);
         break;
     case UP_REFRESH:
+        request_refresh_refuse(req, &env->refresh, CODE_SERVICE_UNAVAILABLE);
+        break;
     case UP_JOIN:
     case UP_LEAVE:
     case UP_FRAME:
@@ -224,6 +246,8 @@ static void start(struct request *req, const struct up_envelope *env)
         request_history_start(req, &env->history);
         break;
     case UP_REFRESH:
+        request_refresh_start(req, &env->refresh);
+        break;
     case UP_JOIN:
     case UP_LEAVE:
     case UP_FRAME:
@@ -233,16 +257,17 @@ static void start(struct request *req, const struct up_envelope *env)
 
 void requests_start(struct requests *r, struct bytes gateway, const struct up_envelope *env)
 {
+    struct request_name name = name_of(gateway, env);
     struct request *req;
 
     if (!up_kind_is_request(env->kind) || !is_sound(gateway, env)) {
         log_error("request_unsound", LOG_BYTES("gateway", gateway), LOG_U64("kind", env->kind));
         return;
     }
-    if (find(r, env->kind, gateway, env->conn)) {
+    if (find(r, &name)) {
         return;
     }
-    req = request_begin(r, env->kind, gateway, env->conn);
+    req = request_begin(r, &name);
     if (!req) {
         refuse(r, gateway, env);
         return;
@@ -253,7 +278,8 @@ void requests_start(struct requests *r, struct bytes gateway, const struct up_en
 void requests_connection_gone(struct requests *r, struct bytes gateway, uint64_t conn,
                               int64_t user_id)
 {
-    struct request *req = find(r, UP_OPEN, gateway, conn);
+    struct request_name name = {.kind = UP_OPEN, .gateway = gateway, .conn = conn};
+    struct request *req = find(r, &name);
     struct user_slot slot = {.gateway = gateway, .conn = conn, .user_id = user_id};
 
     if (req) {
@@ -265,6 +291,11 @@ void requests_connection_gone(struct requests *r, struct bytes gateway, uint64_t
     if (slot.user_id != 0) {
         user_registry_give_back(&r->registry, &slot);
     }
+}
+
+void requests_forget_user(struct requests *r, int64_t user_id)
+{
+    user_cache_drop(r->users, user_id);
 }
 
 void requests_free(struct requests *r)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Work that needs no order among the messages of a channel: opening of sockets and HTTP API
- * requests. Each runs on its own (database, Redis, worker thread) and ends in exactly one answer
- * to its gateway. Glue. */
+/* Work that needs no order among the messages of a channel: opening of sockets, newer tokens for
+ * open ones, and HTTP API requests. Each runs on its own (database, Redis, worker thread) and ends
+ * in exactly one answer to its gateway. Glue. */
 #include "broker/broker_conf.h"
 #include "broker/egress.h"
 #include "broker/io/worker.h"
 #include "broker/jwt_token.h"
+#include "broker/redis_clock.h"
 #include "broker/store.h"
 #include "common/io/redis_link.h"
 #include "proto/envelope.h"
@@ -22,17 +23,20 @@ struct requests_deps {
     struct worker *worker;
     struct egress *egress;
     const struct broker_conf *conf;
+    const struct redis_clock *clock;
     const struct token_keys *keys; /* io/token_key_files.h */
 };
 struct requests;
 struct requests *requests_new(const struct requests_deps *deps); /* NULL without memory or keys */
 /* What is under way ends without an answer. NULL is fine. */
 void requests_free(struct requests *r);
-/* Start an UP_OPEN or UP_HTTP of `gateway`; everything needed is copied. Never fails: what cannot
- * be started is answered so. One that is under way already, by its gateway and conn, is not
- * started again: a repeat gets the one answer. */
+/* Start an UP_OPEN, UP_HTTP or UP_REFRESH of `gateway`; everything needed is copied. Never fails:
+ * what cannot be started is answered so. One that is under way already, by its gateway and conn
+ * (and frame), is not started again: a repeat gets the one answer. */
 void requests_start(struct requests *r, struct bytes gateway, const struct up_envelope *env);
 /* The connection of a user has gone: its opening, if still under way, ends without an answer, and
  * its slot in the user's registry is given back (user_id 0: nobody was told whose it is). */
 void requests_connection_gone(struct requests *r, struct bytes gateway, uint64_t conn,
                               int64_t user_id);
+/* A user's row has changed: what is remembered of it is forgotten. */
+void requests_forget_user(struct requests *r, int64_t user_id);

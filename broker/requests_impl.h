@@ -10,6 +10,7 @@
 #include "broker/http_auth.h"
 #include "broker/login_throttle.h"
 #include "broker/requests.h"
+#include "broker/store_access.h"
 #include "broker/user_cache.h"
 #include "broker/user_registry.h"
 #include "common/metrics.h"
@@ -21,10 +22,14 @@ struct api_work; /* request_api.h */
 /* err: 0 with the row of an active user; ERR_DENIED (no credential, a bad or expired one, nobody's,
  * or the user's who is not active); ERR_UNAVAILABLE. */
 typedef void request_user_fn(struct request *req, int err, const struct user_row *user);
+/* err: 0, with the token's claims in req->claims; ERR_DENIED (a bad, expired or revoked one);
+ * ERR_UNAVAILABLE. */
+typedef void request_token_fn(struct request *req, int err);
 
 struct open_work {
     size_t room_len, username_len, avatar_len, topic_len;
     int64_t user_id;
+    int64_t direct_id; /* the other one of a direct channel; 0 = it is a room */
     bool is_staff;
     char room[ROOM_NAME_MAX];
     char username[USERNAME_MAX_BYTES];
@@ -37,6 +42,13 @@ struct login_work {
     struct login_subject subject;
     int64_t user_id; /* 0: there is no such user */
     bool is_active;
+    bool want_session; /* a cookie instead of tokens */
+    char session_key[SESSION_KEY_BYTES + 1];
+};
+
+struct refresh_work {
+    uint64_t received_us;
+    int64_t user_id;
 };
 
 struct history_work {
@@ -53,18 +65,26 @@ struct request {
     struct request *next; /* in its bucket, or in the list of the free */
     enum up_kind kind;
     uint64_t conn;
+    uint64_t frame_no; /* of an UP_REFRESH: part of its name; else 0 */
     size_t gateway_len;
     char gateway[GATEWAY_NAME_MAX];
     int64_t path_id; /* HTTP: the number in the path; 0 = none */
 
-    request_user_fn *on_user; /* request_user.c */
-    bool has_session;
+    /* request_user.c */
+    request_user_fn *on_user;
+    request_token_fn *on_token;
+    uint64_t login, expires_s;       /* as in struct down_granted */
+    uint64_t read_ms, user_asked_ms; /* monotonic: of the oldest read that decided; of the row */
+    bool has_read, has_session;
     struct django_session session;
     struct api_work *api; /* owned, maybe NULL */
+    struct token_claims claims;
+
     union {
         struct open_work open;
         struct login_work login;
         struct history_work history;
+        struct refresh_work refresh;
     } work;
 };
 
@@ -75,7 +95,7 @@ struct step {
 };
 
 struct requests_metrics {
-    struct metric *opened, *auth, *http, *http_status, *lost, *running;
+    struct metric *opened, *refreshed, *auth, *http, *http_status, *lost, *running;
 };
 
 struct requests {
@@ -114,6 +134,13 @@ static inline struct bytes request_gateway(const struct request *req)
 
 /* ---- request_user.c ---- */
 
+/* Check a token of this type, and that neither it nor its login is revoked. May call back before
+ * it returns; `req` may have ended by then. */
+void request_check_token(struct request *req, struct bytes token, enum token_type type,
+                         request_token_fn *fn);
+/* As request_authenticate, by an access token. */
+void request_authenticate_token(struct request *req, struct bytes token, request_user_fn *fn);
+
 /* Both may call back before they return; `req` may have ended by then. */
 void request_authenticate(struct request *req, const struct credentials *cred, request_user_fn *fn);
 void request_find_user(struct request *req, int64_t user_id, request_user_fn *fn);
@@ -131,6 +158,11 @@ void request_history_fail(struct request *req);
 /* The request ends: what it gathered is freed. */
 void request_history_done(struct request *req);
 
+/* ---- request_refresh.c ---- */
+void request_refresh_start(struct request *req, const struct up_refresh *refresh);
+void request_refresh_refuse(struct request *req, const struct up_refresh *refresh,
+                            enum client_code code);
+
 /* ---- request_http.c ---- */
 #define HTTP_RETRY_AFTER_S 5u /* of a 503: what is waiting for a worker has been done by then */
 
@@ -143,6 +175,7 @@ void request_http_throttled(struct request *req, uint32_t retry_after_s);
 /* 400 with what is wrong with each field. */
 void request_http_problems(struct request *req, const struct http_field *fields,
                            size_t field_count);
+void request_http_internal(struct request *req);
 /* Read the fields of the body. Gives whether all are there; if not, the request has been answered
  * and the fields own nothing. */
 bool request_http_fields(struct request *req, const struct up_http *http, struct http_field *fields,
@@ -151,14 +184,22 @@ bool request_http_fields(struct request *req, const struct up_http *http, struct
 /* ---- request_token.c ---- */
 void request_token_refresh(struct request *req, const struct up_http *http);
 void request_token_verify(struct request *req, const struct up_http *http);
-/* 200 with a new access token, and a refresh token if wanted. */
-void request_token_answer(struct request *req, int64_t user_id, bool want_refresh);
+void request_token_blacklist(struct request *req, const struct up_http *http);
+/* 200 with the tokens of a new login. */
+void request_token_answer(struct request *req, int64_t user_id);
 
 /* ---- request_login.c ---- */
-void request_login_start(struct request *req, const struct up_http *http);
+void request_login_tokens(struct request *req, const struct up_http *http);
+void request_login_session(struct request *req, const struct up_http *http);
+/* 401: the one answer to every wrong name and password. */
+void request_login_refuse(struct request *req);
 /* The request ends: what its login owns is freed. */
 void request_login_done(struct request *req);
 
 /* ---- request_api.c ---- */
 /* The request ends: what it knows of who asks, and what, is freed. */
 void request_api_done(struct request *req);
+/* ---- request_session.c ---- */
+/* 200 with the user and the cookie of a new session; req->session is whose. */
+void request_session_answer(struct request *req);
+void request_session_logout(struct request *req, const struct up_http *http);

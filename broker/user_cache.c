@@ -14,7 +14,7 @@
 
 struct place {
     struct user_row row; /* its texts lie in `texts` */
-    uint64_t put_ms;
+    uint64_t read_ms;
     char *texts; /* NULL = empty place */
     size_t texts_len;
 };
@@ -95,10 +95,17 @@ const struct user_row *user_cache_get(const struct user_cache *c, int64_t id, ui
 {
     ptrdiff_t i = find(c, id);
 
-    if (i < 0 || now_ms - c->places[i].put_ms >= c->ttl_ms) {
+    if (i < 0 || now_ms - c->places[i].read_ms >= c->ttl_ms) {
         return NULL;
     }
     return &c->places[i].row;
+}
+
+uint64_t user_cache_read_ms(const struct user_cache *c, int64_t id)
+{
+    ptrdiff_t i = find(c, id);
+
+    return i >= 0 ? c->places[i].read_ms : 0;
 }
 
 /* An empty place of the set, else its oldest. */
@@ -108,7 +115,7 @@ static struct place *choose(struct user_cache *c, int64_t id)
     struct place *chosen = &c->places[first];
 
     for (size_t i = first; i < first + WAYS && chosen->texts; i++) {
-        if (!c->places[i].texts || c->places[i].put_ms < chosen->put_ms) {
+        if (!c->places[i].texts || c->places[i].read_ms < chosen->read_ms) {
             chosen = &c->places[i];
         }
     }
@@ -126,7 +133,7 @@ static struct bytes copy_to(char **end, struct bytes text)
     return copy;
 }
 
-int user_cache_put(struct user_cache *c, const struct user_row *user, uint64_t now_ms)
+int user_cache_put(struct user_cache *c, const struct user_row *user, uint64_t read_ms)
 {
     size_t len = user->username.len + user->avatar.len + user->password.len;
     struct place *place;
@@ -151,6 +158,6 @@ int user_cache_put(struct user_cache *c, const struct user_row *user, uint64_t n
     user_cache_drop(c, copy.id);
     place = choose(c, copy.id);
     empty(place);
-    *place = (struct place){.row = copy, .put_ms = now_ms, .texts = texts, .texts_len = len};
+    *place = (struct place){.row = copy, .read_ms = read_ms, .texts = texts, .texts_len = len};
     return 0;
 }

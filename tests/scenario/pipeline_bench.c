@@ -12,6 +12,8 @@
 
 struct bench bench;
 
+static struct redis_clock bench_clock;
+
 /* ---- the store ---- */
 
 static struct op *op_new(enum op_kind kind, void (*fn)(void), void *arg)
@@ -308,6 +310,7 @@ int bench_set_up(void **state)
     bench.pl = pipeline_new(&(struct pipeline_deps){.loop = bench.loop,
                                                     .redis = bench.redis,
                                                     .conf = &bench.conf,
+                                                    .clock = &bench_clock,
                                                     .owner = BYTES_LIT("me"),
                                                     .on_room = on_room});
     return bench.pl ? 0 : -1;
