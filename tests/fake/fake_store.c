@@ -116,6 +116,26 @@ void fake_store_put_member(int64_t channel_id, int64_t user_id)
     }
 }
 
+bool fake_store_is_active(int64_t user_id)
+{
+    for (size_t i = 0; i < user_count; i++) {
+        if (users[i].id == user_id) {
+            return users[i].is_active;
+        }
+    }
+    return false;
+}
+
+bool fake_store_has_channel(const char *name)
+{
+    for (size_t i = 0; i < channel_count; i++) {
+        if (strcmp(channels[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- completions ---- */
 
 /* 0 and an answer to fill in, or the error of the submit. */

@@ -21,3 +21,5 @@ void fake_store_set_staff(int64_t id);
 void fake_store_put_session(const char *key, struct bytes payload, bool is_expired);
 void fake_store_put_channel(int64_t id, const char *name, bool is_private);
 void fake_store_put_member(int64_t channel_id, int64_t user_id);
+bool fake_store_is_active(int64_t user_id);
+bool fake_store_has_channel(const char *name);

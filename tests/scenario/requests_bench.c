@@ -72,7 +72,7 @@ static void put_people(void)
 
 static void start(void)
 {
-    struct requests_deps deps = {.conf = &bench.conf, .keys = bench.keys};
+    struct requests_deps deps = {.conf = &bench.conf, .clock = &bench.clock, .keys = bench.keys};
 
     bench.requests = requests_new(&deps);
     assert_non_null(bench.requests);
@@ -98,6 +98,8 @@ int bench_setup(void **state)
     fake_clock_reset();
     fake_store_reset();
     fake_store_api_reset();
+    fake_store_access_reset();
+    bench.clock.offset_ms = 0;
     fake_redis_reset();
     fake_egress_reset();
     fake_worker_reset();
@@ -109,6 +111,8 @@ int bench_setup(void **state)
                                       .secret_key = (char *)(uintptr_t)SECRET,
                                       .access_token_s = ACCESS_S,
                                       .refresh_token_s = REFRESH_S,
+                                      .session_cookie_age_s = 1209600,
+                                      .session_cookie_secure = true,
                                       .login_failures_per_minute = 3,
                                       .connections_per_user = 50};
     if (token_keys_new(&settings, &bench.keys) != 0) {
@@ -136,6 +140,18 @@ int bench_teardown(void **state)
 
 /* ---- credentials ---- */
 
+const char *bench_token_with(const struct token_keys *keys, const struct token_claims *claims)
+{
+    struct buf token;
+    const char *kept;
+
+    buf_init(&token, TOKEN_MAX_BYTES);
+    assert_int_equal(token_issue(keys, claims, &token), 0);
+    kept = keep(buf_bytes(&token));
+    buf_done(&token);
+    return kept;
+}
+
 const char *bench_token_of(const struct token_keys *keys, int64_t user_id, enum token_type type,
                            int64_t expires_in_s)
 {
@@ -145,14 +161,8 @@ const char *bench_token_of(const struct token_keys *keys, int64_t user_id, enum 
                                   .expires_at_s = (uint64_t)((int64_t)now_s + expires_in_s),
                                   .issued_at_s = now_s - 100,
                                   .jti = "0123456789abcdef0123456789abcdef"};
-    struct buf token;
-    const char *kept;
 
-    buf_init(&token, TOKEN_MAX_BYTES);
-    assert_int_equal(token_issue(keys, &claims, &token), 0);
-    kept = keep(buf_bytes(&token));
-    buf_done(&token);
-    return kept;
+    return bench_token_with(keys, &claims);
 }
 
 const char *bench_token(int64_t user_id, enum token_type type)
@@ -222,6 +232,17 @@ void bench_ask(uint64_t conn, const struct bench_http *http, const char *query,
     env.http.query = bytes_str(query);
     env.http.cred.authorization = bytes_str(authorization);
     env.http.address = BYTES_LIT("192.0.2.1");
+    requests_start(bench.requests, BYTES_LIT(GATEWAY), &env);
+}
+
+void bench_post_with_cookie(uint64_t conn, const char *path, const char *cookie)
+{
+    struct up_envelope env = {.kind = UP_HTTP, .conn = conn};
+
+    env.http.method = BYTES_LIT("POST");
+    env.http.path = bytes_str(path);
+    env.http.address = BYTES_LIT("192.0.2.1");
+    env.http.cred.cookie = bytes_str(cookie);
     requests_start(bench.requests, BYTES_LIT(GATEWAY), &env);
 }
 

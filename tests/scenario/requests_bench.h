@@ -15,7 +15,7 @@
 #include "../fake/fake_egress.h"
 #include "../fake/fake_later.h"
 #include "../fake/fake_redis_kv.h"
-#include "../fake/fake_store.h"
+#include "../fake/fake_store_access.h"
 #include "../fake/fake_store_api.h"
 #include "../fake/fake_worker.h"
 #include "broker/jwt_token.h"
@@ -29,6 +29,7 @@
 struct bench {
     struct broker_conf conf;
     struct token_keys *keys;
+    struct redis_clock clock;
     struct requests *requests;
 };
 extern struct bench bench;
@@ -41,6 +42,7 @@ void bench_restart(void); /* with bench.conf as it is now; fakes keep their cont
 const char *bench_token(int64_t user_id, enum token_type type);
 const char *bench_token_of(const struct token_keys *keys, int64_t user_id, enum token_type type,
                            int64_t expires_in_s);
+const char *bench_token_with(const struct token_keys *keys, const struct token_claims *claims);
 /* "Bearer <token>" */
 const char *bench_bearer(const char *token);
 /* Puts a session of the user into the database; gives its cookie header. */
@@ -48,6 +50,8 @@ const char *bench_session(int64_t user_id, const char *password_hash, const char
                           bool is_expired);
 const char *bench_hash(const char *name); /* of the user's password */
 
+/* Also for the routes that look at a cookie. */
+void bench_post_with_cookie(uint64_t conn, const char *path, const char *cookie);
 void bench_open(uint64_t conn, const struct credentials *cred, const char *room);
 struct bench_http {
     const char *method, *path, *type, *body;

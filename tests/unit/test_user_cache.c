@@ -66,6 +66,8 @@ static void test_time_to_live(void **state)
     assert_null(user_cache_get(c, 1, 100 + TTL_MS));
     assert_int_equal(user_cache_put(c, &alice, 100 + TTL_MS), 0);
     assert_non_null(user_cache_get(c, 1, 100 + 2 * TTL_MS - 1));
+    assert_int_equal(user_cache_read_ms(c, 1), 100 + TTL_MS);
+    assert_int_equal(user_cache_read_ms(c, 2), 0);
 }
 
 static void test_newer_row_wins(void **state)
