@@ -16,7 +16,6 @@
 #include "broker/channel_name.h"
 #include "common/io/clock.h"
 
-#define DIRECT_ROOM_PREFIX "direct/"
 #define OPEN_DATA_MAX_MS (KICK_REPEAT_MS - 300) /* the rest is for the way to the gateway */
 
 static void count(struct request *req, const char *result)

@@ -219,6 +219,18 @@ bool handshake_has_token(const struct ws_request *req, bool has_query_token)
     return next_piece(&protocols, ',', &scheme) && eq_nocase(scheme, BYTES_LIT(BEARER));
 }
 
+bool handshake_is_forged(const struct handshake_policy *policy, const struct ws_request *req)
+{
+    bool is_login =
+        bytes_eq_str(req->path, "/api/login/") || bytes_eq_str(req->path, "/api/logout/");
+    bool is_by_cookie = cookie_has(req->cookie, SESSION_COOKIE) && !handshake_has_token(req, false);
+
+    if (bytes_eq_str(req->method, "GET") || bytes_eq_str(req->method, "HEAD")) {
+        return false;
+    }
+    return (is_login || is_by_cookie) && req->origin.ptr && !is_origin_allowed(policy, req);
+}
+
 /* --- path and query ----------------------------------------------------------------------- */
 
 static bool is_room(struct bytes room)

@@ -33,6 +33,11 @@ void handshake_check(const struct handshake_policy *policy, const struct ws_requ
  * domain and all below it. */
 bool handshake_is_host_allowed(const char *allowed_hosts, struct bytes host);
 
+/* May another site have made a browser send this API request (PROTOCOL.md §1)? It would change
+ * something, it names an origin that is not trusted, and it counts by the browser's cookie alone:
+ * by the session's, or, of a login or logout, by the one that comes back. */
+bool handshake_is_forged(const struct handshake_policy *policy, const struct ws_request *req);
+
 /* Value of the first `name=` in a raw query. Returns whether it was there. */
 bool query_find(struct bytes query, const char *name, struct bytes *out_value);
 /* Does a Cookie header carry a cookie of this name? */

@@ -12,6 +12,8 @@ struct answer {
 };
 
 static const struct answer BAD_HOST = {400, "INVALID_MESSAGE", "This host is not served here.", ""};
+static const struct answer FORGED = {403, "PERMISSION_DENIED",
+                                     "This origin may not send such requests.", ""};
 static const struct answer NOT_FOUND = {404, "not_found", "There is nothing here.", ""};
 static const struct answer BAD_METHOD = {405, "method_not_allowed", "Only GET is served here.",
                                          "Allow: GET, HEAD\r\n"};
@@ -107,6 +109,8 @@ void http_front_on_request(void *arg, uint64_t request, const struct ws_request 
         reply(g, request, &LONG_HEADER);
     } else if (req->method.len > HTTP_METHOD_MAX_BYTES) {
         reply(g, request, &BAD_METHOD);
+    } else if (handshake_is_forged(&g->policy, req)) {
+        reply(g, request, &FORGED);
     } else if (ask_broker(g, request, req, body) != 0) {
         reply(g, request, &UNAVAILABLE);
     }

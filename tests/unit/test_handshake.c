@@ -269,6 +269,52 @@ static void test_long_headers(void **state)
     assert_int_equal(refusal.status, 431);
 }
 
+static void test_forged_requests(void **state)
+{
+    static const char cookie[] = "a=b; sessionid=0123456789";
+    static const struct {
+        const char *method, *path, *origin, *cookie, *authorization;
+        bool is_forged;
+    } rows[] = {
+        {"POST", "/api/x/", "https://evil.example", cookie, NULL, true},
+        {"DELETE", "/api/x/", "null", cookie, NULL, true},
+        {"PATCH", "/api/x/", "", cookie, NULL, true},
+        {"POST", "/api/x/", "https://evil.example", cookie, "Basic x", true},
+        {"POST", "/api/x/", "https://evil.example", cookie, "Bearer x", false},
+        {"POST", "/api/x/", "https://evil.example", "a=b", NULL, false},
+        {"POST", "/api/x/", "https://evil.example", NULL, NULL, false},
+        {"POST", "/api/x/", NULL, cookie, NULL, false},
+        {"POST", "/api/x/", "https://kibray.example", cookie, NULL, false},
+        {"POST", "/api/x/", "http://kibray.example", cookie, NULL, false},
+        {"POST", "/api/x/", "https://trusted.example", cookie, NULL, false},
+        {"POST", "/api/x/", "https://trusted.example:8443", cookie, NULL, true},
+        {"GET", "/api/x/", "https://evil.example", cookie, NULL, false},
+        {"HEAD", "/api/x/", "https://evil.example", cookie, NULL, false},
+        {"get", "/api/x/", "https://evil.example", cookie, NULL, true},
+        {"POST", "/api/login/", "https://evil.example", NULL, NULL, true},
+        {"POST", "/api/login/", "https://evil.example", NULL, "Bearer x", true},
+        {"POST", "/api/logout/", "https://evil.example", cookie, NULL, true},
+        {"POST", "/api/login/", "https://kibray.example", NULL, NULL, false},
+        {"POST", "/api/login/", NULL, NULL, NULL, false},
+        {"POST", "/api/token/", "https://evil.example", NULL, NULL, false},
+    };
+    static const struct handshake_policy policy = {"*", "https://trusted.example", false};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct ws_request req = {.method = bytes_str(rows[i].method),
+                                       .path = bytes_str(rows[i].path),
+                                       .host = BYTES_LIT("kibray.example"),
+                                       .origin = bytes_str(rows[i].origin),
+                                       .cookie = bytes_str(rows[i].cookie),
+                                       .authorization = bytes_str(rows[i].authorization)};
+
+        if (handshake_is_forged(&policy, &req) != rows[i].is_forged) {
+            fail_msg("row %zu", i);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +325,7 @@ int main(void)
         cmocka_unit_test(test_room_length),
         cmocka_unit_test(test_query),
         cmocka_unit_test(test_long_headers),
+        cmocka_unit_test(test_forged_requests),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
