@@ -29,7 +29,8 @@ describe('POST /api/token/', () => {
     for (const [type, lifetime] of [['access', 3600], ['refresh', 86_400]]) {
       assert.deepEqual(headerOf(body[type]), { alg: 'HS256', typ: 'JWT' });
       const claims = claimsOf(body[type]);
-      assert.deepEqual(Object.keys(claims).sort(), ['exp', 'iat', 'jti', 'token_type', 'user_id']);
+      assert.deepEqual(Object.keys(claims).sort(), ['exp', 'iat', 'jti', 'sid', 'token_type', 'user_id']);
+      assert.equal(claims.sid, claimsOf(body.refresh).jti);
       assert.equal(claims.token_type, type);
       assert.equal(claims.exp - claims.iat, lifetime);
       assert.ok(Math.abs(claims.iat - Date.now() / 1000) < 5);

@@ -79,6 +79,7 @@ system_environment() {
     export SECRET_KEY SERVICE_KEY
     export LISTEN_ADDRESS=${LISTEN_ADDRESS:-127.0.0.1} METRICS_ADDRESS=${METRICS_ADDRESS:-127.0.0.1}
     export ALLOWED_HOSTS=${ALLOWED_HOSTS:-localhost,127.0.0.1,[::1]}
+    export SESSION_COOKIE_SECURE=${SESSION_COOKIE_SECURE:-0}    # there is no TLS here
 }
 
 # What the other verbs need to know.
