@@ -8,7 +8,7 @@
 #include "broker/django_session.h"
 #include "broker/http_api.h"
 #include "broker/http_auth.h"
-#include "broker/login_throttle.h"
+#include "broker/request_work.h"
 #include "broker/requests.h"
 #include "broker/store_access.h"
 #include "broker/user_cache.h"
@@ -16,7 +16,6 @@
 #include "common/metrics.h"
 
 struct request;
-struct password_job;
 struct api_work; /* request_api.h */
 
 /* err: 0 with the row of an active user; ERR_DENIED (no credential, a bad or expired one, nobody's,
@@ -25,39 +24,6 @@ typedef void request_user_fn(struct request *req, int err, const struct user_row
 /* err: 0, with the token's claims in req->claims; ERR_DENIED (a bad, expired or revoked one);
  * ERR_UNAVAILABLE. */
 typedef void request_token_fn(struct request *req, int err);
-
-struct open_work {
-    size_t room_len, username_len, avatar_len, topic_len;
-    int64_t user_id;
-    int64_t direct_id; /* the other one of a direct channel; 0 = it is a room */
-    bool is_staff;
-    char room[ROOM_NAME_MAX];
-    char username[USERNAME_MAX_BYTES];
-    char avatar[AVATAR_MAX_BYTES];
-    char topic[TOPIC_MAX_BYTES];
-};
-
-struct login_work {
-    struct password_job *job; /* owned until a worker has it; then NULL */
-    struct login_subject subject;
-    int64_t user_id; /* 0: there is no such user */
-    bool is_active;
-    bool want_session; /* a cookie instead of tokens */
-    char session_key[SESSION_KEY_BYTES + 1];
-};
-
-struct refresh_work {
-    uint64_t received_us;
-    int64_t user_id;
-};
-
-struct history_work {
-    int64_t channel_id;
-    uint64_t after, until, seq; /* seq: of the last frame gathered */
-    size_t topic_len;
-    char topic[TOPIC_MAX_BYTES];
-    struct buf frames; /* a line each */
-};
 
 struct request {
     struct requests *owner;
