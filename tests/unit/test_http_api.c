@@ -343,6 +343,11 @@ static void test_answers(void **state)
     buf_reset(&b);
     assert_int_equal(http_tokens(BYTES_LIT("x"), BYTES_NONE, &b), 0);
     assert_text(&b, "{\"access\":\"x\"}");
+    buf_reset(&b);
+    const struct user_row user = {
+        .id = 7, .username = BYTES_LIT("a\"b"), .avatar = BYTES_LIT("/x"), .is_staff = true};
+    assert_int_equal(http_user(&user, &b), 0);
+    assert_text(&b, "{\"id\":7,\"username\":\"a\\\"b\",\"is_staff\":true,\"avatar\":\"/x\"}");
     buf_done(&b);
 }
 
@@ -368,6 +373,8 @@ static void test_headers(void **state)
         {{.status = 200}, "Cache-Control: no-store\r\n"},
         {{.status = 405, .allow = "POST"}, "Cache-Control: no-store\r\nAllow: POST\r\n"},
         {{.status = 429, .retry_after_s = 42}, "Cache-Control: no-store\r\nRetry-After: 42\r\n"},
+        {{.status = 200, .set_cookie = {"a=b; Path=/", 11}},
+         "Cache-Control: no-store\r\nSet-Cookie: a=b; Path=/\r\n"},
         {{.status = 401}, "Cache-Control: no-store\r\nWWW-Authenticate: Bearer realm=\"api\"\r\n"},
     };
     struct buf b;
