@@ -19,6 +19,7 @@ after(() => system.stop());
 
 const post = (path, body, headers = {}) => system.http(path, { body, method: 'POST', headers });
 const origin = (gateway = 0) => system.info.urls[gateway].replace(/\/$/, '');
+const me = async (headers) => (await system.http('/api/users/me/', { headers })).status;
 const cookieOf = (answer) => answer.headers.get('set-cookie') ?? '';
 const keyOf = (answer) => /^sessionid=([a-z0-9]*);/.exec(cookieOf(answer))?.[1];
 
@@ -77,6 +78,7 @@ describe('login by cookie', () => {
     });
     const attributes = cookieOf(answer).split('; ').slice(1);
     assert.deepEqual(attributes, ['Path=/', 'HttpOnly', 'SameSite=Lax', 'Max-Age=1209600']);
+    assert.equal(await me({ Cookie: `sessionid=${keyOf(answer)}` }), 200);
     const client = await byCookie(keyOf(answer), 'general', 1);
     assert.equal(client.hello.username, 'alice');
     await client.close();
@@ -102,6 +104,7 @@ describe('login by cookie', () => {
     assert.deepEqual(answer.body, {});
     assert.match(cookieOf(answer), /^sessionid=; Path=\/; HttpOnly; SameSite=Lax; Max-Age=0$/);
     await assertKicked(client, 4401, 'AUTHENTICATION_FAILED');
+    assert.equal(await me({ Cookie: `sessionid=${key}` }), 401);
     assert.deepEqual(await refusedFrom('general', {
       headers: { Cookie: `sessionid=${key}`, Origin: origin() },
     }), { code: 'AUTHENTICATION_FAILED', close: 4401 });
@@ -155,6 +158,7 @@ describe('POST /api/token/blacklist/', () => {
     }
     await assertKicked(ended, 4401, 'AUTHENTICATION_FAILED');
     for (const token of [first.access, later]) {
+      assert.equal(await me({ Authorization: `Bearer ${token}` }), 401);
       assert.deepEqual(await refusedFrom('general', { token }), { code: 'AUTHENTICATION_FAILED', close: 4401 });
     }
     await delay(SECOND_KICK_MS);
@@ -304,6 +308,21 @@ describe('kicks', () => {
     await other.ping();
     await elsewhere.ping();
     await Promise.all([other.close(), elsewhere.close()]);
+  });
+
+  test('a member who is put out by the API', async () => {
+    const user = await newUser();
+    const room = await newRoom({ isPrivate: true, members: [user] });
+    const client = await Client.chat(system, room.name, { user: user.name, gateway: 1 });
+    const elsewhere = await Client.chat(system, 'general', { user: user.name });
+    const { status } = await system.http(`/api/channels/${room.id}/members/`, {
+      method: 'DELETE', body: { user_id: user.id },
+      headers: { Authorization: `Bearer ${await system.token('admin')}` },
+    });
+    assert.equal(status, 204);
+    await assertKicked(client, 4403, 'PERMISSION_DENIED');
+    await elsewhere.ping();
+    await elsewhere.close();
   });
 
   test('a channel that is deleted', async () => {
