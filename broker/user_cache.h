@@ -6,8 +6,10 @@
 #include "broker/django_password.h"
 #include "broker/store.h"
 
-#define USER_CACHE_USERS 4096u  /* at most 2 KiB each */
-#define USER_CACHE_TTL_MS 2000u /* a deactivated user is noticed within 5 s */
+#define USER_CACHE_USERS 4096u /* at most 2 KiB each */
+/* Long enough for all tabs of a browser that come back at once. Who was put out and may come back
+ * at once (sql/0006) must not be opened by a row from before: the second kick would hit again. */
+#define USER_CACHE_TTL_MS 250u
 
 struct user_cache;
 /* `max_users` is rounded up to a power of two, at least 4. NULL without memory. */

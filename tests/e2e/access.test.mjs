@@ -270,7 +270,7 @@ describe('kicks', () => {
       await open(i % 2);
       await delay(50);
     }
-    assert.ok(clients.length > 6);
+    assert.ok(clients.length >= 6);
     await Promise.all(clients.map((client) => assertKicked(client, 4401, 'AUTHENTICATION_FAILED')));
     assert.ok(Date.now() - from < KICK_MS + 500);
   });
