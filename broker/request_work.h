@@ -34,6 +34,8 @@ struct login_work {
 struct refresh_work {
     uint64_t received_us;
     int64_t user_id;
+    size_t client_id_len;
+    char client_id[CLIENT_ID_MAX_BYTES];
 };
 
 struct history_work {

@@ -192,6 +192,7 @@ static void deliver_refreshed(struct gateway *g, const struct down_item *item)
         !s || session_state(s) != SESSION_OPEN) {
         return;
     }
+    s->login = refreshed->login;
     s->expires_s = refreshed->expires_s;
     buf_reset(&g->json);
     if (server_token_refreshed(refreshed->expires_s * 1000, &g->json) == 0) {

@@ -133,6 +133,7 @@ static void make_refresh(const struct session *s, const struct client_msg *msg,
                                 .refresh = {.frame_no = s->frame_no,
                                             .received_us = received_us,
                                             .user_id = s->user->user_id,
+                                            .client_id = msg->client_id,
                                             .token = msg->text}};
 }
 

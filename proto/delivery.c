@@ -14,7 +14,7 @@
 static const unsigned char KIND_FIELDS[] = {
     [DOWN_GRANTED] = 5, [DOWN_REFUSED] = 2, [DOWN_JOINED] = 4,    [DOWN_TOPIC] = 6,
     [DOWN_REPLY] = 3,   [DOWN_ACK] = 2,     [DOWN_HTTP] = 4,      [DOWN_KICK] = 6,
-    [DOWN_TYPING] = 5,  [DOWN_HISTORY] = 4, [DOWN_REFRESHED] = 3,
+    [DOWN_TYPING] = 5,  [DOWN_HISTORY] = 4, [DOWN_REFRESHED] = 4,
 };
 #define DOWN_KIND_MAX DOWN_REFRESHED
 
@@ -234,6 +234,7 @@ static void put_refreshed(struct mp_write *w, const struct down_refreshed *refre
 {
     mp_put_u64(w, refreshed->frame_no);
     mp_put_u64(w, refreshed->received_us);
+    mp_put_u64(w, refreshed->login);
     mp_put_u64(w, refreshed->expires_s);
 }
 
@@ -241,6 +242,7 @@ static void get_refreshed(struct mp_read *r, struct down_refreshed *refreshed)
 {
     refreshed->frame_no = mp_u64(r, UINT64_MAX);
     refreshed->received_us = mp_u64(r, UINT64_MAX);
+    refreshed->login = mp_u64(r, UINT64_MAX);
     refreshed->expires_s = mp_u64(r, UINT64_MAX);
 }
 

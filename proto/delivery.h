@@ -106,7 +106,7 @@ struct down_history {
 };
 struct down_refreshed {
     uint64_t frame_no, received_us;
-    uint64_t expires_s;
+    uint64_t login, expires_s; /* as in down_granted: the connection lives by this token now */
 };
 
 struct down_item {

@@ -19,7 +19,7 @@
 /* Fields of each kind behind the head. */
 static const unsigned char KIND_FIELDS[] = {
     [UP_OPEN] = 4, [UP_JOIN] = 5,    [UP_LEAVE] = 5,   [UP_FRAME] = 5,
-    [UP_HTTP] = 7, [UP_HISTORY] = 3, [UP_REFRESH] = 4,
+    [UP_HTTP] = 7, [UP_HISTORY] = 3, [UP_REFRESH] = 5,
 };
 #define UP_KIND_MAX UP_REFRESH
 
@@ -192,6 +192,7 @@ static void put_refresh(struct mp_write *w, const struct up_refresh *refresh)
     mp_put_u64(w, refresh->frame_no);
     mp_put_u64(w, refresh->received_us);
     mp_put_i64(w, refresh->user_id);
+    mp_put_str(w, refresh->client_id);
     mp_put_str(w, refresh->token);
 }
 
@@ -200,6 +201,7 @@ static void get_refresh(struct mp_read *r, struct up_refresh *refresh)
     refresh->frame_no = mp_u64(r, UINT64_MAX);
     refresh->received_us = mp_u64(r, UINT64_MAX);
     refresh->user_id = id_get(r, 1);
+    refresh->client_id = mp_text(r, CLIENT_ID_MAX_BYTES);
     refresh->token = mp_text(r, CREDENTIAL_MAX_BYTES);
 }
 

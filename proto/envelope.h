@@ -86,6 +86,7 @@ struct up_history {
 struct up_refresh {
     uint64_t frame_no, received_us; /* as in up_frame */
     int64_t user_id;                /* must be the token's */
+    struct bytes client_id;         /* of the frame; empty = none */
     struct bytes token;
 };
 

@@ -239,7 +239,8 @@ local UP = {
     }},
     {"HISTORY", {{"topic", text}, {"after", number}, {"until", number}}},
     {"REFRESH", {
-        {"frame_no", number}, {"received_us", number}, {"user_id", number}, {"token", size},
+        {"frame_no", number}, {"received_us", number}, {"user_id", number}, {"client_id", text},
+        {"token", size},
     }},
 }
 
@@ -266,7 +267,10 @@ local DOWN = {
         {"change", name_of(TYPING_CHANGES)},
     }},
     {"HISTORY", {{"topic", text}, {"after", number}, {"until", number}, {"frames", size}}},
-    {"REFRESHED", {{"frame_no", number}, {"received_us", number}, {"expires_s", number}}},
+    {"REFRESHED", {
+        {"frame_no", number}, {"received_us", number}, {"login", connection},
+        {"expires_s", number},
+    }},
 }
 
 -- {kind, conn, fields…} from the element `first` of `values` on.

@@ -347,6 +347,7 @@ static void test_a_token_that_expires_closes_when_that_is_wanted(void **state)
     assert_string_equal(bench_last_up(UP_REFRESH)->text, "newer");
     item.conn = bench_last_up(UP_REFRESH)->conn;
     item.refreshed.frame_no = bench_last_up(UP_REFRESH)->frame_no;
+    item.refreshed.login = 77;
     item.refreshed.expires_s = now_s + 100;
     bench_deliver(0, 0, &item, 1);
     bench_pass(5000);
@@ -354,6 +355,9 @@ static void test_a_token_that_expires_closes_when_that_is_wanted(void **state)
     assert_int_equal(expiring->code, CLOSE_AUTH);
     assert_int_equal(fake_ws_count(expiring, "AUTHENTICATION_FAILED"), 1);
     assert_false(lasting->is_closed || renewed->is_closed);
+    kick((struct down_kick){
+        .login = 77, .as_of_ms = 1, .code = CODE_AUTHENTICATION_FAILED, .close = CLOSE_AUTH});
+    assert_int_equal(renewed->code, CLOSE_AUTH); /* it lives by the newer token */
 }
 
 int main(void)

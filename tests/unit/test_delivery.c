@@ -83,7 +83,7 @@ static struct down_item sample_history(void)
 static struct down_item sample_refreshed(void)
 {
     return (struct down_item){
-        .kind = DOWN_REFRESHED, .conn = 7, .refreshed = {1, 5000, UINT64_C(5000000000)}};
+        .kind = DOWN_REFRESHED, .conn = 7, .refreshed = {1, 5000, 300, UINT64_C(5000000000)}};
 }
 
 #define TOPIC_HEX "a6 63 68 61 74 3a 37"
@@ -106,7 +106,7 @@ static const struct {
     {sample_kick, "98 08 00 2a " TOPIC_HEX " cd 01 2c cd 01 2d 01 cd 11 31"},
     {sample_typing, "97 09 00 " TOPIC_HEX " 07 2a a3 62 6f 62 02"},
     {sample_history, "96 0a 07 " TOPIC_HEX " 05 cd 01 2c " JSON_HEX},
-    {sample_refreshed, "95 0b 07 01 cd 13 88 cf 00 00 00 01 2a 05 f2 00"},
+    {sample_refreshed, "96 0b 07 01 cd 13 88 cd 01 2c cf 00 00 00 01 2a 05 f2 00"},
 };
 #define SAMPLE_COUNT (sizeof(SAMPLES) / sizeof(SAMPLES[0]))
 
@@ -224,6 +224,7 @@ static void check_same(const struct down_item *a, const struct down_item *b)
     case DOWN_REFRESHED:
         assert_int_equal(a->refreshed.frame_no, b->refreshed.frame_no);
         assert_int_equal(a->refreshed.received_us, b->refreshed.received_us);
+        assert_int_equal(a->refreshed.login, b->refreshed.login);
         assert_int_equal(a->refreshed.expires_s, b->refreshed.expires_s);
         break;
     }

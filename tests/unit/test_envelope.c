@@ -110,6 +110,7 @@ static struct up_envelope sample_refresh(void)
                                 .refresh = {.frame_no = 2,
                                             .received_us = UINT64_C(5000000000),
                                             .user_id = 42,
+                                            .client_id = BYTES_LIT("c"),
                                             .token = BYTES_LIT("e.y.J")}};
 }
 
@@ -136,7 +137,7 @@ static const struct {
                   " c4 03 61 3d 31 c4 03 7b fe 7d c4 10 61 70 70 6c 69 63 61 74 69 6f 6e 2f 6a"
                   " 73 6f 6e a3 3a 3a 31 " CRED_HEX},
     {sample_history, "96 02 06 0c " TOPIC_HEX " 05 cf 00 1f ff ff ff ff ff ff"},
-    {sample_refresh, "97 02 07 0d 02 cf 00 00 00 01 2a 05 f2 00 2a a5 65 2e 79 2e 4a"},
+    {sample_refresh, "98 02 07 0d 02 cf 00 00 00 01 2a 05 f2 00 2a a1 63 a5 65 2e 79 2e 4a"},
 };
 #define SAMPLE_COUNT (sizeof(SAMPLES) / sizeof(SAMPLES[0]))
 
@@ -244,6 +245,7 @@ static void check_same(const struct up_envelope *a, const struct up_envelope *b)
         assert_int_equal(a->refresh.frame_no, b->refresh.frame_no);
         assert_int_equal(a->refresh.received_us, b->refresh.received_us);
         assert_int_equal(a->refresh.user_id, b->refresh.user_id);
+        wire_assert_bytes(a->refresh.client_id, b->refresh.client_id);
         wire_assert_bytes(a->refresh.token, b->refresh.token);
         break;
     }
