@@ -11,7 +11,7 @@
 /* A listed_message, from a row m of chat_message and its author. */
 #define TIME_MS(column) "coalesce((extract(epoch FROM " column ") * 1000)::bigint, 0)"
 #define MESSAGE_COLUMNS                                                                            \
-    "m.id, m.channel_id, m.author_id, coalesce(u.username, ''), coalesce(p.avatar, ''),"           \
+    "m.id, m.channel_id, m.author_id, coalesce(u.username::text, ''), coalesce(p.avatar, ''),"     \
     " m.content, " TIME_MS("m.created_at") ", coalesce(m.reply_to, 0), " TIME_MS(                  \
         "m.edited_at") ", " TIME_MS("m.deleted_at")
 #define AUTHOR                                                                                     \
@@ -33,7 +33,8 @@
     " WHERE c.id = $1::bigint ORDER BY m.id " direction
 
 const struct pg_statement store_pg_api_statements[STMT_API_COUNT] = {
-    [STMT_PROFILE] = {"profile", "SELECT u.id, u.username, u.first_name, u.last_name, u.email,"
+    [STMT_PROFILE] = {"profile", "SELECT u.id::bigint, u.username::text, u.first_name::text,"
+                                 " u.last_name::text, u.email::text,"
                                  " coalesce(p.avatar, ''), u.is_staff FROM auth_user u"
                                  " LEFT JOIN user_profile p ON p.user_id = u.id"
                                  " WHERE u.id = $1::bigint"},

@@ -14,9 +14,13 @@ const struct pg_statement store_pg_commit_statements[STMT_COMMIT_COUNT] = {
                              " RETURNING fence, last_entry_ms, last_entry_seq, redeliver_from"},
 };
 
+/* Columns of Django's tables are cast: when one of its migrations alters their types under a
+ * running broker, PostgreSQL goes on with statements that give the same types as before, and
+ * refuses the others until they are prepared anew. */
+
 /* A content_row, from a row m of MESSAGES or EVENTS and its author. */
 #define CONTENT_COLUMNS                                                                            \
-    "m.id, m.channel_id, m.author_id, coalesce(u.username, ''), coalesce(p.avatar, ''),"           \
+    "m.id, m.channel_id, m.author_id, coalesce(u.username::text, ''), coalesce(p.avatar, ''),"     \
     " m.content, m.client_id, (extract(epoch FROM m.created_at) * 1000)::bigint,"                  \
     " m.seq, m.reply_to, m.entry_partition, m.entry_ms, m.entry_seq, m.entry_index,"               \
     " m.kind, m.message_id"
@@ -41,7 +45,8 @@ const struct pg_statement store_pg_commit_statements[STMT_COMMIT_COUNT] = {
 
 /* A user_row. */
 #define USER_SELECT                                                                                \
-    "SELECT u.id, u.username, u.password, coalesce(p.avatar, ''), u.is_active, u.is_staff"         \
+    "SELECT u.id::bigint, u.username::text, u.password::text, coalesce(p.avatar, ''),"             \
+    " u.is_active, u.is_staff"                                                                     \
     " FROM auth_user u LEFT JOIN user_profile p ON p.user_id = u.id"
 
 /* A channel_row, from a row c; $1 is the user asked for. */
@@ -79,8 +84,9 @@ const struct pg_statement store_pg_read_statements[STMT_READ_COUNT] = {
                      " FROM chat_message m WHERE m.channel_id = $1::bigint AND m.id = $2::bigint"},
     [STMT_USER_BY_ID] = {"user_by_id", USER_SELECT " WHERE u.id = $1::bigint"},
     [STMT_USER_BY_NAME] = {"user_by_name", USER_SELECT " WHERE u.username = $1::text"},
-    [STMT_SESSION] = {"session", "SELECT session_data, expire_date <= now() FROM django_session"
-                                 " WHERE session_key = $1::text"},
+    [STMT_SESSION] = {"session",
+                      "SELECT session_data::text, expire_date <= now() FROM django_session"
+                      " WHERE session_key = $1::text"},
     /* By name ($2), else by id ($3, may be NULL), else made when $4. Two who make it at the same
      * time both get the one row: the second one's DO UPDATE waits for the first and returns it. */
     [STMT_CHANNEL] = {"channel",

@@ -167,13 +167,11 @@ static void add_member(int64_t channel, int64_t user, const char *role)
 
 /* ---- people and channels ---- */
 
-static void profiles(void **state)
+static void ask_for_alice(void)
 {
-    (void)state;
-    fixture_sql("UPDATE auth_user SET first_name = 'A', last_name = 'L', email = 'a@b'"
-                " WHERE username = 'alice'");
     assert_int_equal(store_profile(got.store, alice, on_profile, NULL), 0);
     next();
+    assert_int_equal(got.err, 0);
     assert_true(got.is_row);
     assert_int_equal(seen.profile.id, alice);
     assert_true(seen.profile.is_staff);
@@ -182,6 +180,19 @@ static void profiles(void **state)
     assert_string_equal(got.text[2], "L");
     assert_string_equal(got.text[3], "a@b");
     assert_string_equal(got.text[4], "/media/a.png");
+}
+
+static void profiles(void **state)
+{
+    (void)state;
+    fixture_sql("UPDATE auth_user SET first_name = 'A', last_name = 'L', email = 'a@b'"
+                " WHERE username = 'alice'");
+    ask_for_alice();
+    /* As Django's migrations alter them, under statements that were prepared before. */
+    fixture_sql("ALTER TABLE auth_user ALTER username TYPE varchar(30),"
+                " ALTER first_name TYPE varchar(30), ALTER last_name TYPE varchar(30),"
+                " ALTER email TYPE varchar(75), ALTER id TYPE bigint");
+    ask_for_alice();
     assert_int_equal(store_profile(got.store, INT64_MAX, on_profile, NULL), 0);
     next();
     assert_int_equal(got.err, 0);

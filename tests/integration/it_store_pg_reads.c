@@ -219,6 +219,41 @@ static void sessions(void **state)
     assert_false(got.is_row);
 }
 
+static void ask_for_django_columns(void)
+{
+    assert_int_equal(store_user_by_id(got.store, alice, on_user, NULL), 0);
+    next();
+    assert_int_equal(got.err, 0);
+    assert_int_equal(got.user.id, alice);
+    assert_string_equal(got.text[0], "alice");
+    assert_string_equal(got.text[1], "pw-alice");
+    assert_int_equal(store_session(got.store, BYTES_LIT("key"), on_session, NULL), 0);
+    next();
+    assert_int_equal(got.err, 0);
+    assert_string_equal(got.text[0], "payload:sig");
+    assert_int_equal(
+        store_undelivered(got.store, 3, (struct entry_id){0, 0}, 10, 1, on_messages, NULL), 0);
+    next();
+    assert_int_equal(got.err, 0);
+    assert_int_equal(got.row_count, 1);
+}
+
+/* As Django's migrations alter them, under statements that were prepared before. */
+static void altered_columns_change_no_answer(void **state)
+{
+    (void)state;
+    seed_messages();
+    fixture_sql("INSERT INTO django_session VALUES"
+                " ('key', 'payload:sig', now() + interval '1 hour')");
+    ask_for_django_columns();
+    fixture_sql("ALTER TABLE auth_user ALTER username TYPE varchar(30),"
+                " ALTER password TYPE varchar(100), ALTER id TYPE bigint;"
+                "ALTER TABLE django_session ALTER session_data TYPE varchar");
+    ask_for_django_columns();
+    fixture_sql("ALTER TABLE auth_user ALTER username TYPE text");
+    ask_for_django_columns();
+}
+
 static void channels_by_room(void **state)
 {
     static const struct {
@@ -370,6 +405,7 @@ int main(void)
         TEST(users_by_id),
         TEST(users_by_name),
         TEST(sessions),
+        TEST(altered_columns_change_no_answer),
         TEST(channels_by_room),
         TEST(channels_by_id),
         TEST(missing_channels_are_made_when_asked),
