@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+"""Django's commands for this site: migrate and the others."""
+import os
+import sys
+
+from django.core.management import execute_from_command_line
+
+os.environ["DJANGO_SETTINGS_MODULE"] = "settings"
+execute_from_command_line(sys.argv)
