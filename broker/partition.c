@@ -101,7 +101,7 @@ int64_t partition_redeliver_from(const struct partition *p, int64_t lowest_id)
             lowest_id = u->lowest_id;
         }
     }
-    return lowest_id;
+    return lowest_id ? lowest_id : REDELIVER_NOTHING;
 }
 
 uint32_t partition_share(uint32_t partitions, uint32_t count, uint32_t rank)

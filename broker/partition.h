@@ -62,7 +62,8 @@ NODISCARD int partition_note_undelivered(struct partition *p, struct entry_id la
 /* The watermark is written up to `until`. */
 void partition_watermark_written(struct partition *p, struct entry_id until);
 /* Lowest id that a successor may have to deliver again, given that `lowest_id` (0 = none) is
- * about to be stored. */
+ * about to be stored. REDELIVER_NOTHING: no row of the table need be looked at. */
+#define REDELIVER_NOTHING INT64_MAX
 int64_t partition_redeliver_from(const struct partition *p, int64_t lowest_id);
 /* How many partitions broker number `rank` of `count` should own. */
 uint32_t partition_share(uint32_t partitions, uint32_t count, uint32_t rank);

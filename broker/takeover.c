@@ -2,7 +2,7 @@
 /* The steps of a takeover, one asynchronous call after the other:
  *
  *   GET lease -> store_claim -> XGROUP CREATE -> XINFO GROUPS (watermark) -> XINFO STREAM (has
- * Redis forgotten entries?) -> [XSETID] -> store_undelivered(watermark) -> on_ready
+ * Redis forgotten entries?) -> [XSETID] -> [store_undelivered(watermark)] -> on_ready
  *
  * Each step first checks that the partition is still of the generation that it started with. */
 #include "broker/takeover.h"
@@ -36,17 +36,10 @@ static bool is_current(struct takeover *t, int err)
     return true;
 }
 
-static void on_rows(void *arg, int err, const struct content_row *rows, size_t count)
+static void ready(struct takeover *t, const struct content_row *rows, size_t count)
 {
-    struct takeover *t = arg;
     struct partition *p = t->p;
 
-    if (!is_current(t, err)) {
-        return;
-    }
-    if (count >= TAKEOVER_ROWS_MAX) {
-        log_error("takeover_incomplete", LOG_U64("partition", p->id), LOG_U64("rows", count));
-    }
     p->fence = t->claim.fence;
     p->position = t->claim.last;
     p->replay_until = t->claim.last;
@@ -57,10 +50,29 @@ static void on_rows(void *arg, int err, const struct content_row *rows, size_t c
     finish(t, 0);
 }
 
+static void on_rows(void *arg, int err, const struct content_row *rows, size_t count)
+{
+    struct takeover *t = arg;
+
+    if (!is_current(t, err)) {
+        return;
+    }
+    if (count >= TAKEOVER_ROWS_MAX) {
+        log_error("takeover_incomplete", LOG_U64("partition", t->p->id), LOG_U64("rows", count));
+    }
+    ready(t, rows, count);
+}
+
 static void fetch_rows(struct takeover *t)
 {
-    int err = store_undelivered(t->deps->store, t->p->id, t->watermark, t->claim.redeliver_from,
-                                TAKEOVER_ROWS_MAX, on_rows, t);
+    int err;
+
+    if (entry_id_cmp(t->claim.last, t->watermark) <= 0) {
+        ready(t, NULL, 0); /* all that was committed was delivered */
+        return;
+    }
+    err = store_undelivered(t->deps->store, t->p->id, t->watermark, t->claim.redeliver_from,
+                            TAKEOVER_ROWS_MAX, on_rows, t);
     if (err) {
         finish(t, err);
     }

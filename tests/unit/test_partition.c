@@ -45,7 +45,7 @@ static void test_redeliver_from_is_the_lowest(void **state)
     assert_int_equal(partition_redeliver_from(&p, 0), 60);
     assert_int_equal(partition_redeliver_from(&p, 59), 59);
     partition_reset(&p, PARTITION_NONE);
-    assert_int_equal(partition_redeliver_from(&p, 0), 0);
+    assert_int_equal(partition_redeliver_from(&p, 0), REDELIVER_NOTHING);
 }
 
 static void test_stored_origins(void **state)
