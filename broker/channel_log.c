@@ -5,8 +5,6 @@
 
 #include <utlist.h>
 
-#include "proto/limits.h"
-
 void channel_logs_init(struct channel_logs *logs, struct arena *arena)
 {
     *logs = (struct channel_logs){.arena = arena};
@@ -65,7 +63,7 @@ static struct channel_log_piece *piece_for(struct channel_logs *logs, struct cha
     p = arena_alloc(logs->arena, sizeof(*p));
     if (p) {
         p->first = seq;
-        buf_init(&p->lines, ENVELOPE_MAX_BYTES + 1);
+        buf_init(&p->lines, CHANNEL_LOG_FRAME_BYTES + 1);
         DL_APPEND(log->pieces, p);
     }
     return p;
@@ -74,9 +72,14 @@ static struct channel_log_piece *piece_for(struct channel_logs *logs, struct cha
 int channel_log_add(struct channel_logs *logs, struct channel_log *log, uint64_t seq,
                     struct bytes json)
 {
-    struct channel_log_piece *p = piece_for(logs, log, seq, json.len);
-    int err = p ? buf_append(&p->lines, json) : ERR_NOMEM;
+    struct channel_log_piece *p;
+    int err;
 
+    if (json.len > CHANNEL_LOG_FRAME_BYTES) {
+        return 0;
+    }
+    p = piece_for(logs, log, seq, json.len);
+    err = p ? buf_append(&p->lines, json) : ERR_NOMEM;
     if (err == 0) {
         err = buf_append_char(&p->lines, '\n');
     }

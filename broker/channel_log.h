@@ -18,6 +18,9 @@
 
 /* Of one entry: a reader takes entries whole, so they stay small against a page of history. */
 #define CHANNEL_LOG_PIECE_BYTES (16u * 1024u)
+/* A longer frame is left to the database: it would fill Redis, and several of them the answer to
+ * one read of the log. */
+#define CHANNEL_LOG_FRAME_BYTES (256u * 1024u)
 
 struct channel_log_piece { /* one entry */
     struct channel_log_piece *next, *prev;
@@ -41,9 +44,10 @@ struct channel_logs {
 
 void channel_logs_init(struct channel_logs *logs, struct arena *arena);
 void channel_logs_done(struct channel_logs *logs);
-/* Add the frame with the next seq of a channel. Errors: ERR_NOMEM, ERR_FULL. */
 struct channel_log *channel_logs_get(struct channel_logs *logs, uint32_t partition,
                                      int64_t channel_id, struct bytes topic); /* NULL: no memory */
+/* Add the frame with the next seq of a channel; one over CHANNEL_LOG_FRAME_BYTES leaves a gap.
+ * Errors: ERR_NOMEM, ERR_FULL. */
 NODISCARD int channel_log_add(struct channel_logs *logs, struct channel_log *log, uint64_t seq,
                               struct bytes json);
 /* Everything gathered so far and in Redis is to be forgotten. */

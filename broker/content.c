@@ -112,32 +112,37 @@ void content_show_again(struct world *w, const struct room *room, const struct c
     show(w, room, row, json, NULL);
 }
 
-static int64_t take_id(struct world *w)
-{
-    int64_t id = w->ids[0];
-
-    w->ids++;
-    w->id_count--;
-    return id;
-}
-
-static bool add(struct world *w, struct work *work, struct content_row *row)
+/* The row as the next one of its channel, its frame in w->scratch. Nothing is taken yet. */
+static enum client_code prepare(struct world *w, const struct work *work, struct content_row *row)
 {
     const struct actor *actor = &work->env.frame.actor;
+    int err;
 
-    row->id = take_id(w);
+    row->id = w->ids[0];
     row->channel_id = work->room->channel_id;
     row->author_id = actor->user_id;
     row->author_username = actor->username;
     row->author_avatar = actor->avatar;
     row->timestamp_ms = w->now_ms;
-    row->seq = ++work->room->last_seq;
+    row->seq = work->room->last_seq + 1;
     row->origin = work->origin;
     buf_reset(w->scratch);
-    if (content_render(row, w->scratch)) {
-        w->fx->err = ERR_NOMEM;
-        return false;
+    err = content_render(row, w->scratch);
+    if (err == ERR_FULL || (err == 0 && w->scratch->len > CONTENT_FRAME_MAX_BYTES)) {
+        return CODE_MESSAGE_TOO_LARGE;
     }
+    if (err) {
+        w->fx->err = ERR_NOMEM;
+        return CODE_INTERNAL_ERROR;
+    }
+    return CODE_NONE;
+}
+
+static bool add(struct world *w, struct work *work, const struct content_row *row)
+{
+    w->ids++;
+    w->id_count--;
+    work->room->last_seq = row->seq;
     effects_store(w->fx, row);
     show(w, work->room, row, buf_bytes(w->scratch), work);
     reply_ack(w, work);
@@ -149,6 +154,9 @@ bool content_conclude(struct world *w, struct work *work, enum client_code code,
 {
     if (code == CODE_NONE && (work->is_replay || w->id_count == 0)) {
         code = CODE_SERVICE_UNAVAILABLE;
+    }
+    if (code == CODE_NONE) {
+        code = prepare(w, work, row);
     }
     if (code != CODE_NONE) {
         reply_error(w, work, code, NULL);

@@ -11,8 +11,9 @@ NODISCARD int content_render(const struct content_row *row, struct buf *out);
 /* The end of a frame that would add `row`: with a code the sender is told; else the row gets its
  * id, seq, time, channel, author and origin, is stored and shown to the room, and the frame is
  * acknowledged. A frame at or below the committed position was refused before, and without an id
- * nothing can be stored: SERVICE_UNAVAILABLE. Gives whether the row was added; its frame's JSON
- * then is in w->scratch. Without memory w->fx->err is set. */
+ * nothing can be stored: SERVICE_UNAVAILABLE; over CONTENT_FRAME_MAX_BYTES: MESSAGE_TOO_LARGE.
+ * Gives whether the row was added; its frame's JSON then is in w->scratch. Without memory
+ * w->fx->err is set. */
 bool content_conclude(struct world *w, struct work *work, enum client_code code,
                       struct content_row *row);
 /* A stored row shown again, `json` being its frame. */

@@ -16,6 +16,9 @@
 #include "proto/stream_keys.h"
 
 #define EGRESS_RETRY_MS 5u
+#define ITEM_MAX_BYTES (ENVELOPE_MAX_BYTES + 65536u) /* a page of history, and what is around it   \
+                                                      */
+#define KEEP_BYTES (256u * 1024u)                    /* of a buffer that was emptied */
 
 struct waiter {
     struct waiter *next;
@@ -106,7 +109,7 @@ static void send_waiting(struct target *t)
     t->waiters = NULL;
     t->waiting_sections = 0;
     buf_reset(&t->waiting);
-    buf_shrink(&t->waiting, 256u * 1024u);
+    buf_shrink(&t->waiting, KEEP_BYTES);
 }
 
 static void on_added(void *arg, int err, const struct redis_value *v)
@@ -177,7 +180,7 @@ struct egress *egress_new(struct loop *loop, struct redis_link *link, const char
         return NULL;
     }
     loop_task_init(&e->send_task, send_all, e);
-    buf_init(&e->scratch, HTTP_REPLY_MAX_BYTES + 65536u);
+    buf_init(&e->scratch, ITEM_MAX_BYTES);
     e->sections_total = metric_counter("broker_delivery_sections_total",
                                        "Sections appended to gateways' streams", NULL);
     e->batches_total =
@@ -263,5 +266,10 @@ int egress_item(struct egress *e, struct bytes gateway, const struct down_item *
     if (!err) {
         err = down_item_encode(item, &e->scratch);
     }
-    return err ? err : egress_sections(e, gateway, buf_bytes(&e->scratch), 1, NULL, NULL);
+    if (!err) {
+        err = egress_sections(e, gateway, buf_bytes(&e->scratch), 1, NULL, NULL);
+    }
+    buf_reset(&e->scratch);
+    buf_shrink(&e->scratch, KEEP_BYTES);
+    return err;
 }

@@ -31,7 +31,7 @@ NODISCARD int egress_sections(struct egress *e, struct bytes gateway, struct byt
                               uint32_t section_count, egress_done_fn *done, void *arg);
 /* Would so many bytes be queued? One batch alone always is (see BATCH_BYTES_MAX). */
 bool egress_has_room(const struct egress *e, struct bytes gateway, size_t bytes);
-/* One item outside any order (answer to OPEN or HTTP). Errors as above. */
+/* One item outside any order (answer to a request). Errors as above. */
 NODISCARD int egress_item(struct egress *e, struct bytes gateway, const struct down_item *item);
 /* Redis has gone: everything that waits ends with ERR_UNAVAILABLE. */
 void egress_link_down(struct egress *e);

@@ -14,12 +14,14 @@
 #include "broker/content.h"
 #include "broker/requests_impl.h"
 #include "broker/rooms.h"
+#include "common/io/clock.h"
 #include "common/log.h"
 #include "proto/stream_keys.h"
 
-#define LOG_ENTRIES "64" /* of one read: at most 1 MiB, see CHANNEL_LOG_PIECE_BYTES */
+#define LOG_ENTRIES "64" /* of one read: at most 16 MiB, see CHANNEL_LOG_FRAME_BYTES */
 #define ROWS_MAX 200u    /* of one look into the database */
-#define PAGE_MAX_BYTES (4u * 1024u * 1024u) /* rows are taken whole: the longest, escaped */
+/* One frame alone may fill it: any that was ever shown, see CONTENT_FRAME_MAX_BYTES. */
+#define PAGE_MAX_BYTES (ENVELOPE_MAX_BYTES - 32u * 1024u)
 #define NUMBER_TEXT_MAX 24u
 
 void request_history_done(struct request *req)
@@ -50,24 +52,56 @@ void request_history_fail(struct request *req)
 
 /* ---- the database ---- */
 
+/* No delivery could have shown it to anybody, so nobody missed it: whoever comes back goes on
+ * behind it. */
+static void step_over(struct history_work *w, const struct content_row *row)
+{
+    static struct log_limit limit = {.per_minute = 6};
+
+    if (log_limit_pass(&limit, clock_mono_ms())) {
+        log_error("history_row_too_large", LOG_I64("channel_id", row->channel_id),
+                  LOG_U64("seq", row->seq), LOG_U64("bytes", row->content.len));
+    }
+    w->seq = row->seq;
+}
+
+/* One row, if there is room for it; a page has more than HISTORY_PAGE_BYTES only when that is one
+ * frame. *out_is_full: no further row. */
+static int gather_row(struct history_work *w, const struct content_row *row, bool *out_is_full)
+{
+    size_t start = w->frames.len;
+    int err = content_render(row, &w->frames);
+
+    if (err == 0) {
+        err = buf_append_char(&w->frames, '\n');
+    }
+    if (err == 0 && (start == 0 || w->frames.len <= HISTORY_PAGE_BYTES)) {
+        w->seq = row->seq;
+        *out_is_full = w->frames.len >= HISTORY_PAGE_BYTES;
+        return 0;
+    }
+    w->frames.len = start;
+    if (err == ERR_FULL && start == 0) {
+        step_over(w, row);
+    } else if (err != 0 && err != ERR_FULL) {
+        return err;
+    }
+    *out_is_full = true;
+    return 0;
+}
+
 static int gather_rows(struct history_work *w, const struct content_row *rows, size_t count)
 {
-    size_t i;
+    bool is_full = w->frames.len >= HISTORY_PAGE_BYTES;
+    int err = 0;
 
-    for (i = 0; i < count && w->frames.len < HISTORY_PAGE_BYTES; i++) {
-        int err = content_render(&rows[i], &w->frames);
-        if (err == 0) {
-            err = buf_append_char(&w->frames, '\n');
-        }
-        if (err != 0) {
-            return err;
-        }
-        w->seq = rows[i].seq;
+    for (size_t i = 0; i < count && !is_full && err == 0; i++) {
+        err = gather_row(w, &rows[i], &is_full);
     }
-    if (i == count && count < ROWS_MAX) {
+    if (err == 0 && !is_full && count < ROWS_MAX) {
         w->seq = w->until; /* there is no more, whatever the numbers say */
     }
-    return 0;
+    return err;
 }
 
 static void on_rows(void *arg, int err, const struct content_row *rows, size_t count)

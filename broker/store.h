@@ -94,7 +94,8 @@ typedef void store_rows_fn(void *arg, int err, const struct content_row *rows, s
 NODISCARD int store_undelivered(struct store *s, uint32_t partition, struct entry_id after,
                                 int64_t from_id, uint32_t limit, store_rows_fn *fn, void *arg);
 
-/* Content of a channel with after < seq <= until, by seq; the first `limit` of it. */
+/* Content of a channel with after < seq <= until, by seq; the first `limit` of it, and none after
+ * those whose texts together have HISTORY_PAGE_BYTES: a few may be very long. */
 NODISCARD int store_content(struct store *s, int64_t channel_id, uint64_t after, uint64_t until,
                             uint32_t limit, store_rows_fn *fn, void *arg);
 

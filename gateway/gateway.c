@@ -20,7 +20,9 @@
 #define FRAGMENTS_MAX 1024u
 #define REDIS_TIMEOUT_MS 5000u
 #define SESSIONS_MAX (1u << 20)
-#define ARENA_MESSAGES 4u /* a batch: its parts, their fields, the rest; numbers may grow */
+#define ARENA_MESSAGES                                                                             \
+    6u /* a batch: its numbers may be five times as long when written out ("0.1" has 19 digits),   \
+          and its parts' fields are there once more */
 #define ARENA_SLACK (64u * 1024u)
 #define FRAME_BUF_MAX (MESSAGE_MAX_BYTES + ENVELOPE_MAX_BYTES)
 #define SEND_BUF_MAX (FRAME_BUF_MAX + SEND_MAX_BYTES)

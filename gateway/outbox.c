@@ -7,9 +7,31 @@
 
 struct outbox {
     uint32_t head, count;
-    size_t bytes;
+    size_t bytes;   /* of all but the large one */
+    bool has_large; /* one over OUTBOX_BYTES_MAX waits */
     struct rcbuf *frames[OUTBOX_FRAMES_MAX];
 };
+
+static bool is_large(const struct rcbuf *frame)
+{
+    return frame->len > OUTBOX_BYTES_MAX;
+}
+
+static bool is_full_for(const struct outbox *box, const struct rcbuf *frame)
+{
+    return box->count == OUTBOX_FRAMES_MAX ||
+           (is_large(frame) ? box->has_large : box->bytes + frame->len > OUTBOX_BYTES_MAX);
+}
+
+/* Count a frame in, or out. */
+static void weigh(struct outbox *box, const struct rcbuf *frame, bool is_in)
+{
+    if (is_large(frame)) {
+        box->has_large = is_in;
+    } else {
+        box->bytes = is_in ? box->bytes + frame->len : box->bytes - frame->len;
+    }
+}
 
 int outbox_push(struct outbox **q, struct rcbuf *frame)
 {
@@ -22,15 +44,15 @@ int outbox_push(struct outbox **q, struct rcbuf *frame)
         }
         box->head = box->count = 0;
         box->bytes = 0;
+        box->has_large = false;
         *q = box;
     }
-    if (box->count == OUTBOX_FRAMES_MAX ||
-        (box->count > 0 && box->bytes + frame->len > OUTBOX_BYTES_MAX)) {
+    if (is_full_for(box, frame)) {
         return ERR_FULL;
     }
     box->frames[(box->head + box->count) % OUTBOX_FRAMES_MAX] = rcbuf_ref(frame);
     box->count++;
-    box->bytes += frame->len;
+    weigh(box, frame, true);
     return 0;
 }
 
@@ -50,7 +72,7 @@ static void drop_oldest(struct outbox *q)
 
     q->head = (q->head + 1) % OUTBOX_FRAMES_MAX;
     q->count--;
-    q->bytes -= frame->len;
+    weigh(q, frame, false);
     rcbuf_unref(frame);
 }
 

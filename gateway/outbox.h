@@ -11,12 +11,13 @@
 #define OUTBOX_FRAMES_MAX                                                                          \
     1500u /* as many as CHANNEL_CAPACITY: one read of a fast client may bring                      \
              hundreds of frames that are each answered */
-#define OUTBOX_BYTES_MAX (1024u * 1024u)
+#define OUTBOX_BYTES_MAX (1024u * 1024u) /* without the one frame that may be larger by itself */
 
 struct outbox;
 
-/* Queue one complete frame. *q may be NULL: it is made. Shares `frame`. A single frame over the
- * byte limit is taken when nothing else waits.
+/* Queue one complete frame. *q may be NULL: it is made. Shares `frame`. One frame over the byte
+ * limit is taken beside the others, a second one is not while it waits: a page of history may be
+ * one long frame, and is no reason to refuse the answers around it.
  * Errors: ERR_FULL (a slow reader), ERR_NOMEM; then nothing has changed. */
 NODISCARD int outbox_push(struct outbox **q, struct rcbuf *frame);
 bool outbox_is_empty(const struct outbox *q); /* NULL is empty */

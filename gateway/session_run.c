@@ -126,7 +126,7 @@ static bool attach(struct session *s, const struct down_joined *joined)
     struct gateway *g = s->gateway;
     bool is_new;
     struct topic *t =
-        topic_get(&g->topics, joined->topic, g->topic_limits.bytes + MESSAGE_MAX_BYTES, &is_new);
+        topic_get(&g->topics, joined->topic, g->topic_limits.bytes + ENVELOPE_MAX_BYTES, &is_new);
 
     if (!t) {
         return false;

@@ -31,6 +31,10 @@
 /* One message is at most 16 MiB by setting; an envelope adds its own fields. */
 #define MESSAGE_MAX_BYTES (16u * 1024u * 1024u)
 #define ENVELOPE_MAX_BYTES (17u * 1024u * 1024u)
+/* A rendered frame that has a seq. A longer one is refused, so that whatever was shown can be
+ * shown again: the rest is for what a delivery or a page of history has around it, and for an
+ * author's name that has grown since. */
+#define CONTENT_FRAME_MAX_BYTES (ENVELOPE_MAX_BYTES - 64u * 1024u)
 /* What a gateway puts in one stream entry before it starts the next one: large enough that the
  * cost of an entry vanishes, small enough that the broker's batches stay even. */
 #define UPLINK_BATCH_ENVELOPES 512u

@@ -76,16 +76,17 @@ int store_content(struct store *s, int64_t channel_id, uint64_t after, uint64_t 
 {
     struct store_request request = {.store = s, .arg = arg, .fn.rows = fn};
     struct pg_i64 v[] = {pg_i64_of(channel_id), pg_i64_of((int64_t)after),
-                         pg_i64_of((int64_t)until), pg_i64_of(limit)};
-    struct pg_param params[4];
+                         pg_i64_of((int64_t)until), pg_i64_of(limit),
+                         pg_i64_of(HISTORY_PAGE_BYTES)};
+    struct pg_param params[5];
 
     if (after > INT64_MAX || until > INT64_MAX) {
         return ERR_RANGE;
     }
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         params[i] = pg_param_i64(&v[i]);
     }
-    return store_pg_submit(s->reads, STMT_CONTENT, params, 4, on_rows, &request);
+    return store_pg_submit(s->reads, STMT_CONTENT, params, 5, on_rows, &request);
 }
 
 int store_find_clients(struct store *s, const struct client_key *keys, size_t count,

@@ -64,9 +64,11 @@ const struct pg_statement store_pg_read_statements[STMT_READ_COUNT] = {
                                          ") ORDER BY id LIMIT $5::bigint) m" MESSAGE_AUTHOR
                                          " ORDER BY m.channel_id, m.seq"},
     [STMT_CONTENT] = {"content",
-                      "SELECT " CONTENT_COLUMNS " FROM ((" MESSAGES IN_RANGE
-                      ") UNION ALL (" EVENTS IN_RANGE
-                      ") ORDER BY seq LIMIT $4::bigint) m" MESSAGE_AUTHOR " ORDER BY m.seq"},
+                      "SELECT " CONTENT_COLUMNS " FROM (SELECT *, sum(octet_length(content))"
+                      " OVER (ORDER BY seq) - octet_length(content) AS bytes_before"
+                      " FROM ((" MESSAGES IN_RANGE ") UNION ALL (" EVENTS IN_RANGE
+                      ") ORDER BY seq LIMIT $4::bigint) c) m" MESSAGE_AUTHOR
+                      " WHERE m.bytes_before < $5::bigint ORDER BY m.seq"},
     [STMT_FIND_CLIENTS] = {"find_clients",
                            "SELECT " CONTENT_COLUMNS
                            " FROM unnest($1::bigint[], $2::bigint[], $3::text[])"

@@ -183,6 +183,34 @@ describe('one who was away', () => {
     await Promise.all([alice, ...backs].map((client) => client.close()));
   });
 
+  // Written out by the server, such a number has 19 digits: the frames are longer than a page.
+  test('gets batches as long as they may be, from wherever, once each', { timeout: 60_000 }, async () => {
+    const room = await freshRoom();
+    const [alice, carol] = [await connect('alice', room.name), await connect('carol', room.name, { gateway: 1 })];
+    const batchOf = (count) => ({ type: 'batch_update', updates: [{ values: Array(count).fill(0.1) }] });
+    const batches = [207_000, 207_000, 262_000].map(batchOf);
+    await alice.say('first');
+    for (const [i, batch] of batches.entries()) {
+      alice.send(batch);
+      await carol.count(content, i + 2);
+    }
+    alice.sendChat('last');
+    const live = await carol.count(content, 5);
+    assert.deepEqual(live.slice(1, 4).map((f) => f.updates), batches.map((b) => b.updates));
+    for (const withoutLog of [false, true]) {
+      if (withoutLog) {
+        await dropLog(room.id);
+      }
+      for (const perMessageDeflate of [false, true]) {
+        const back = await connect('bob', room.name, { since: 0, perMessageDeflate });
+        assert.equal(back.hello.resumed, true);
+        assert.deepEqual(await back.count(content, 5, 30_000), live);
+        await back.close();
+      }
+    }
+    await Promise.all([alice, carol].map((client) => client.close()));
+  });
+
   test('frames that it sends meanwhile are answered', async () => {
     const room = await freshRoom();
     const alice = await connect('alice', room.name);

@@ -50,7 +50,7 @@ int egress_item(struct egress *e, struct bytes gateway, const struct down_item *
         abort();
     }
     mem_fail_after(0); /* a test of missing memory ends with the answer */
-    buf_init(&wire, HTTP_REPLY_MAX_BYTES);
+    buf_init(&wire, ENVELOPE_MAX_BYTES + 65536u);
     if (down_item_encode(item, &wire) != 0 || !(a->wire = malloc(wire.len))) {
         abort();
     }

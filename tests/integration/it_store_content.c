@@ -4,6 +4,10 @@
  * those who come back. */
 #include "tests/integration/commit_probe.h"
 
+#include <stdlib.h>
+
+#include "proto/limits.h"
+
 static struct content_row event(enum content_kind kind, uint64_t seq, int64_t message_id,
                                 const char *content)
 {
@@ -127,6 +131,33 @@ static void content_is_read_back_in_its_order(void **state)
     assert_int_equal(got.row_count, 0);
 }
 
+/* However many rows are wanted: not much more than a page of text is read at a time. */
+static void long_content_is_read_a_page_at_a_time(void **state)
+{
+    char *text = calloc(1, HISTORY_PAGE_BYTES);
+    const struct content_row first = message(1, 1, NULL);
+    struct content_row batches[4];
+
+    (void)state;
+    assert_non_null(text);
+    memset(text, '1', HISTORY_PAGE_BYTES - 1);
+    for (size_t i = 0; i < 4; i++) {
+        batches[i] = event(CONTENT_BATCH, 2 + i, 0, text);
+    }
+    assert_int_equal(commit(fence, 0, &first, 1), 0);
+    done(0);
+    assert_int_equal(commit(fence, 1, batches, 4), 0);
+    done(0);
+    assert_int_equal(store_content(got.store, 1, 0, 5, 100, on_messages, NULL), 0);
+    done(0);
+    assert_int_equal(got.row_count, 2);
+    assert_int_equal(store_content(got.store, 1, 1, 5, 100, on_messages, NULL), 0);
+    done(0);
+    assert_int_equal(got.row_count, 2);
+    assert_int_equal(got.rows[1].seq, 3);
+    free(text);
+}
+
 static void all_of_it_is_found_to_be_delivered_again(void **state)
 {
     const struct entry_id all = {0, 0}, later = {1004, 5};
@@ -224,6 +255,7 @@ int main(void)
         TEST(in_one_batch_with_the_message_itself),
         TEST(a_wrong_fence_changes_no_message),
         TEST(content_is_read_back_in_its_order),
+        TEST(long_content_is_read_a_page_at_a_time),
         TEST(all_of_it_is_found_to_be_delivered_again),
         TEST(a_repeat_is_answered_with_the_first_copy),
         TEST(receipts_move_forward_only),

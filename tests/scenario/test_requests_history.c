@@ -3,6 +3,10 @@
  * and what fails. */
 #include "requests_bench.h"
 
+#include <stdlib.h>
+
+#include "proto/limits.h"
+
 #define TOPIC "chat:1"
 #define ROWS 250u
 
@@ -85,8 +89,35 @@ static void in_pages_of_a_size(void **state)
     memset(long_text, 'x', sizeof(long_text) - 1);
     fill(50, long_text);
     page = ask(TOPIC, 0, 50);
-    assert_int_equal(page->until, 7);
-    assert_int_equal(lines_of(page->frames), 7);
+    assert_int_equal(page->until, 6);
+    assert_int_equal(lines_of(page->frames), 6);
+}
+
+/* A row as long as a channel may have one is a page of its own; what no delivery could ever have
+ * carried is nobody's page, and keeps nobody from what came after it. */
+static void however_long_a_row_is(void **state)
+{
+    size_t longest = CONTENT_FRAME_MAX_BYTES - 200, too_long = ENVELOPE_MAX_BYTES;
+    char *text = malloc(too_long);
+    const struct down_history *page;
+
+    (void)state;
+    assert_non_null(text);
+    memset(text, '1', too_long);
+    fill(4, "hi");
+    rows[1].kind = rows[2].kind = CONTENT_BATCH;
+    rows[1].content = bytes_of(text, longest);
+    rows[2].content = bytes_of(text, too_long);
+    assert_int_equal(ask(TOPIC, 0, 4)->until, 1);
+    page = ask(TOPIC, 1, 4);
+    assert_int_equal(page->until, 2);
+    assert_int_equal(lines_of(page->frames), 1);
+    assert_true(page->frames.len > longest);
+    page = ask(TOPIC, 2, 4);
+    assert_int_equal(page->until, 3);
+    assert_int_equal(page->frames.len, 0);
+    assert_int_equal(lines_of(ask(TOPIC, 3, 4)->frames), 1);
+    free(text);
 }
 
 /* Numbers without rows must not make anybody ask for ever. */
@@ -140,6 +171,7 @@ int main(void)
         TEST(all_that_is_wanted),
         TEST(in_pages_of_a_number),
         TEST(in_pages_of_a_size),
+        TEST(however_long_a_row_is),
         TEST(rows_that_are_missing_end_the_page),
         TEST(what_cannot_be_had_goes_no_further),
         TEST(without_redis_the_database_answers),

@@ -60,6 +60,23 @@ static void frames_of_a_channel_share_an_entry(void **state)
     assert_true(bytes_eq_str(buf_bytes(&log->pieces->lines), "{5}\n{6}\n"));
 }
 
+static void a_long_frame_leaves_a_gap(void **state)
+{
+    struct fixture *f = *state;
+    struct channel_log *log = get(f, 7);
+    static char large[CHANNEL_LOG_FRAME_BYTES + 1];
+
+    memset(large, 'x', sizeof(large));
+    assert_int_equal(channel_log_add(&f->logs, log, 5, bytes_of(large, sizeof(large))), 0);
+    assert_null(log->pieces);
+    assert_int_equal(channel_log_add(&f->logs, log, 6, bytes_of(large, sizeof(large) - 1)), 0);
+    assert_int_equal(channel_log_add(&f->logs, log, 7, bytes_of(large, sizeof(large))), 0);
+    assert_int_equal(channel_log_add(&f->logs, log, 8, BYTES_LIT("{8}")), 0);
+    assert_int_equal(log->pieces->first, 6);
+    assert_int_equal(log->pieces->last, 6);
+    assert_int_equal(log->pieces->next->first, 8);
+}
+
 static void a_jump_or_a_full_entry_begins_a_new_one(void **state)
 {
     struct fixture *f = *state;
@@ -168,6 +185,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(frames_of_a_channel_share_an_entry),
+        TEST(a_long_frame_leaves_a_gap),
         TEST(a_jump_or_a_full_entry_begins_a_new_one),
         TEST(emptied_it_forgets_what_was_before),
         TEST(entries_are_read_in_order),

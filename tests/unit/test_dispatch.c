@@ -307,6 +307,35 @@ static void test_refusals(void **state)
     }
 }
 
+/* What is stored must fit into everything that shows it, now and later. */
+static void test_a_frame_that_gets_too_long_changes_nothing(void **state)
+{
+    struct down_item items[7];
+    struct fixture f;
+    char word[8], code[64], text[1024];
+    (void)state;
+
+    memset(text, '1', sizeof(text));
+    text[0] = '[';
+    text[sizeof(text) - 2] = ']';
+    text[sizeof(text) - 1] = '\0';
+    begin(&f);
+    f.scratch.max = sizeof(text) + 20; /* the updates fit, not what the frame has around them */
+    as_chat(&f, text);
+    f.work.env.frame.msg.kind = KIND_BATCH_UPDATE;
+    for (char *p = text + 2; p < text + sizeof(text) - 2; p += 2) {
+        *p = ',';
+    }
+    dispatch(&f.world, &f.work);
+    outcome(&f, word, items);
+    assert_string_equal(word, "R");
+    assert_string_equal(code_of(items[0].reply.json, code), "MESSAGE_TOO_LARGE");
+    assert_int_equal(f.fx.row_count, 0);
+    assert_int_equal(f.room->last_seq, 41);
+    assert_int_equal(f.world.id_count, 8);
+    end(&f);
+}
+
 static void test_without_ids_nothing_is_stored(void **state)
 {
     struct down_item items[7];
@@ -642,6 +671,7 @@ int main(void)
         cmocka_unit_test(test_every_kind_in_every_state),
         cmocka_unit_test(test_message_is_stored_and_shown),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_a_frame_that_gets_too_long_changes_nothing),
         cmocka_unit_test(test_without_ids_nothing_is_stored),
         cmocka_unit_test(test_presence_is_for_first_and_last_sockets),
         cmocka_unit_test(test_a_leave_run_again_tells_the_others),

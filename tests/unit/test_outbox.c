@@ -28,6 +28,16 @@ static void assert_drained(struct outbox **q, size_t max_bytes, const char *expe
     buf_done(&out);
 }
 
+static void assert_drained_bytes(struct outbox **q, size_t expected)
+{
+    struct buf out;
+
+    buf_init(&out, 2 * OUTBOX_BYTES_MAX);
+    assert_int_equal(outbox_drain(q, 1, &out), 0);
+    assert_int_equal(out.len, expected);
+    buf_done(&out);
+}
+
 static void test_order_and_pieces(void **state)
 {
     struct outbox *q = NULL;
@@ -73,8 +83,13 @@ static void test_byte_limit(void **state)
     push(&q, "x", ERR_FULL);
     outbox_free(q);
     q = NULL;
-    assert_int_equal(outbox_push(&q, huge), 0); /* alone it may be larger */
-    push(&q, "x", ERR_FULL);
+    assert_int_equal(outbox_push(&q, half), 0);
+    assert_int_equal(outbox_push(&q, huge), 0); /* one may be larger, and crowds nobody out */
+    push(&q, "x", 0);
+    assert_int_equal(outbox_push(&q, huge), ERR_FULL);
+    assert_drained_bytes(&q, OUTBOX_BYTES_MAX / 2);
+    assert_drained_bytes(&q, OUTBOX_BYTES_MAX + 1);
+    assert_int_equal(outbox_push(&q, huge), 0);
     outbox_free(q);
     assert_int_equal(half->refs, 1);
     assert_int_equal(huge->refs, 1);
