@@ -16,9 +16,10 @@
 #include "proto/stream_keys.h"
 
 #define EGRESS_RETRY_MS 5u
-#define ITEM_MAX_BYTES (ENVELOPE_MAX_BYTES + 65536u) /* a page of history, and what is around it   \
-                                                      */
-#define KEEP_BYTES (256u * 1024u)                    /* of a buffer that was emptied */
+#define ITEM_MAX_BYTES                                                                             \
+    (ENVELOPE_MAX_BYTES + 65536u) /* a page of history, and what is around it                      \
+                                   */
+#define KEEP_BYTES (256u * 1024u) /* of a buffer that was emptied */
 
 struct waiter {
     struct waiter *next;

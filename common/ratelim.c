@@ -102,6 +102,26 @@ int ratelim_take(struct ratelim *r, uint64_t now_ms)
     return 0;
 }
 
+void ratelim_give_back(struct ratelim *r, uint64_t accepted_ms)
+{
+    uint32_t i = r->count, last;
+
+    while (i > 0 && r->times[(r->head + i - 1) % r->cap] != (uint32_t)accepted_ms) {
+        i--;
+    }
+    if (i == 0) {
+        return; /* it is too old to count anyhow */
+    }
+    last = r->times[(r->head + r->count - 1) % r->cap];
+    for (; i < r->count; i++) {
+        r->times[(r->head + i - 1) % r->cap] = r->times[(r->head + i) % r->cap];
+    }
+    r->count--;
+    if (r->count > 0 && r->times[(r->head + r->count - 1) % r->cap] > last) {
+        r->last_high--; /* the newest one now is from before the halves rolled over */
+    }
+}
+
 uint32_t ratelim_wait_ms(const struct ratelim *r, uint64_t now_ms)
 {
     uint32_t age_ms;

@@ -22,5 +22,7 @@ void ratelim_done(struct ratelim *r);
 /* Accept one event at now_ms: 0, ERR_LIMIT (nothing recorded) or ERR_NOMEM (nothing recorded).
  * An event exactly window_ms old no longer counts. */
 NODISCARD int ratelim_take(struct ratelim *r, uint64_t now_ms);
+/* An event that was accepted at this time did not happen after all: it does not count any more. */
+void ratelim_give_back(struct ratelim *r, uint64_t accepted_ms);
 /* How long until one more is accepted; 0 = now. */
 uint32_t ratelim_wait_ms(const struct ratelim *r, uint64_t now_ms);

@@ -3,12 +3,14 @@
  * called by receiving.c.
  *
  *     parse -> free of the limit (ping, heartbeat)? -> answer here
- *           -> window full? -> RATE_LIMIT_EXCEEDED, a refusal (600 a minute close)
- *           -> malformed, not legal here? -> counts, error
  *           -> a batch? -> its parts go the same way, each by itself; what is left as one
- *           -> forward (counts when it goes)
+ *           -> window full? -> RATE_LIMIT_EXCEEDED, a refusal (600 a minute close)
+ *           -> counts -> malformed, not legal here? -> error
+ *           -> forward
  *
- * Malformed messages count, so that nobody can make us parse rubbish without end. */
+ * What is forwarded may still have to wait for the user's limit; it counts from here on, so that
+ * what comes meanwhile is judged by it too, and is given back when that limit refuses it. Malformed
+ * messages count, so that nobody can make us parse rubbish without end. */
 #include "gateway/inbound.h"
 
 #include "common/mem.h"
@@ -39,22 +41,20 @@ static struct inbound_meter *meter_of(struct inbound_meter **meter, uint32_t rat
     return *meter;
 }
 
-/* May one more frame be accepted? Without memory the answer comes when it is to be counted. */
-static bool has_room(uint32_t rate_limit, struct inbound_meter **meter, uint64_t now_ms)
-{
-    return rate_limit == 0 || !meter_of(meter, rate_limit) ||
-           ratelim_wait_ms(&(*meter)->accepted, now_ms) == 0;
-}
-
-int inbound_accept(uint32_t rate_limit, struct inbound_meter **meter, uint64_t now_ms)
+/* Count one more frame. Errors: ERR_LIMIT the window is full; ERR_NOMEM it must not go. */
+static int count(uint32_t rate_limit, struct inbound_meter **meter, uint64_t now_ms)
 {
     if (rate_limit == 0) {
         return 0;
     }
-    if (!meter_of(meter, rate_limit)) {
-        return ERR_NOMEM;
+    return meter_of(meter, rate_limit) ? ratelim_take(&(*meter)->accepted, now_ms) : ERR_NOMEM;
+}
+
+void inbound_give_back(struct inbound_meter *meter, uint64_t counted_ms)
+{
+    if (meter) {
+        ratelim_give_back(&meter->accepted, counted_ms);
     }
-    return ratelim_take(&(*meter)->accepted, now_ms) == 0 ? 0 : ERR_NOMEM;
 }
 
 enum inbound_action inbound_refuse(struct inbound_meter **meter, uint64_t now_ms)
@@ -102,6 +102,24 @@ static enum inbound_action action_at_gateway(enum client_kind kind)
     return kind == KIND_HEARTBEAT ? INBOUND_HEARTBEAT_ACK : INBOUND_PONG;
 }
 
+/* The end of both ways: what out->code says so far, unless the window is full. */
+static void conclude(uint32_t rate_limit, struct inbound_meter **meter, uint64_t now_ms,
+                     struct inbound_verdict *out)
+{
+    int err = count(rate_limit, meter, now_ms);
+
+    if (err == ERR_LIMIT) {
+        out->code = CODE_RATE_LIMIT_EXCEEDED;
+        out->action = inbound_refuse(meter, now_ms);
+        return;
+    }
+    if (err != 0 && out->code == CODE_NONE) {
+        out->code = inbound_code(err);
+    }
+    out->action = out->code == CODE_NONE ? INBOUND_FORWARD : INBOUND_ERROR;
+    out->counted_ms = now_ms;
+}
+
 void inbound_judge(const struct inbound_frame *frame, uint32_t rate_limit,
                    struct inbound_meter **meter, struct arena *arena, struct inbound_verdict *out)
 {
@@ -120,24 +138,14 @@ void inbound_judge(const struct inbound_frame *frame, uint32_t rate_limit,
         out->action = action_at_gateway(out->msg.kind);
     } else if (out->code == CODE_NONE && out->msg.kind == KIND_BATCH_UPDATE) {
         out->action = INBOUND_BATCH;
-    } else if (!has_room(rate_limit, meter, frame->now_ms)) {
-        out->code = CODE_RATE_LIMIT_EXCEEDED;
-        out->action = inbound_refuse(meter, frame->now_ms);
-    } else if (out->code != CODE_NONE) {
-        int ignored = inbound_accept(rate_limit, meter, frame->now_ms);
-        (void)ignored; /* it is an error frame either way */
-        out->action = INBOUND_ERROR;
     } else {
-        out->action = INBOUND_FORWARD;
+        conclude(rate_limit, meter, frame->now_ms, out);
     }
 }
 
 void inbound_judge_rest(const struct client_msg *batch, uint32_t rate_limit,
                         struct inbound_meter **meter, uint64_t now_ms, struct inbound_verdict *out)
 {
-    *out = (struct inbound_verdict){.action = INBOUND_FORWARD, .msg = *batch};
-    if (!has_room(rate_limit, meter, now_ms)) {
-        out->code = CODE_RATE_LIMIT_EXCEEDED;
-        out->action = inbound_refuse(meter, now_ms);
-    }
+    *out = (struct inbound_verdict){.msg = *batch};
+    conclude(rate_limit, meter, now_ms, out);
 }

@@ -19,7 +19,7 @@ void inbound_meter_free(struct inbound_meter *m); /* NULL is fine */
 enum inbound_action {
     INBOUND_DROP,    /* the socket is not open: nothing is answered */
     INBOUND_BATCH,   /* judge each of msg.parts, then the rest by inbound_judge_rest() */
-    INBOUND_FORWARD, /* to the broker; inbound_accept() when it really goes */
+    INBOUND_FORWARD, /* to the broker; inbound_give_back() when it cannot go */
     INBOUND_PONG,
     INBOUND_HEARTBEAT_ACK,
     INBOUND_ERROR, /* tell `code` */
@@ -39,6 +39,7 @@ struct inbound_frame {
 struct inbound_verdict {
     enum inbound_action action;
     enum client_code code;
+    uint64_t counted_ms;   /* FORWARD: for inbound_give_back() */
     struct client_msg msg; /* strings are in the arena; client_id as far as it was readable */
 };
 
@@ -49,10 +50,8 @@ void inbound_judge(const struct inbound_frame *frame, uint32_t rate_limit,
 /* What of a batch is no frame counts as one message. Gives FORWARD, or the refusal. */
 void inbound_judge_rest(const struct client_msg *batch, uint32_t rate_limit,
                         struct inbound_meter **meter, uint64_t now_ms, struct inbound_verdict *out);
-/* A frame that was judged INBOUND_FORWARD is accepted: it counts in the socket's window. Not
- * called for one that the user's limit refuses, because refused frames do not count.
- * Errors: ERR_NOMEM it cannot be counted and must not go. */
-NODISCARD int inbound_accept(uint32_t rate_limit, struct inbound_meter **meter, uint64_t now_ms);
+/* A frame that was judged INBOUND_FORWARD is refused after all: refused frames do not count. */
+void inbound_give_back(struct inbound_meter *meter, uint64_t counted_ms);
 /* The user's limit refused it: counts as a refusal. Gives INBOUND_ERROR or INBOUND_FLOOD. */
 enum inbound_action inbound_refuse(struct inbound_meter **meter, uint64_t now_ms);
 

@@ -40,16 +40,30 @@ void quota_give_back(struct gateway *g, struct user *u)
     }
 }
 
-/* The session of a waiting frame, if it still waits: its reading goes on. */
+/* The session of a waiting frame, if it is still open. */
 static struct session *waiting_session(struct gateway *g, const struct quota_waiter *w)
 {
     struct session *s = session_table_find(g->sessions, w->conn);
 
-    if (!s || session_state(s) != SESSION_OPEN) {
-        return NULL;
+    return s && session_state(s) == SESSION_OPEN ? s : NULL;
+}
+
+/* The frame waits no more. With the last one its socket's reading goes on. */
+static void end_wait(struct session *s, struct quota_waiter *w)
+{
+    if (s && --s->quota_waiting == 0 && session_state(s) == SESSION_OPEN) {
+        ws_conn_pause(s->conn, false);
     }
-    ws_conn_pause(s->conn, false);
-    return inflight_has(g->inflight, INFLIGHT_FRAME, w->conn, w->frame_no) ? s : NULL;
+    quota_waiter_free(w);
+}
+
+/* It had waited too long, or its socket has gone: it counts nowhere. */
+static void give_up(struct user *u, struct session *s, const struct quota_waiter *w)
+{
+    quota_unuse(&u->quota);
+    if (s) {
+        inbound_give_back(s->meter, w->counted_ms);
+    }
 }
 
 static void release_all(struct gateway *g, struct user *u)
@@ -58,10 +72,12 @@ static void release_all(struct gateway *g, struct user *u)
 
     while ((w = quota_next(&u->quota, clock_mono_ms())) != NULL) {
         struct session *s = waiting_session(g, w);
-        if (s) {
+        if (s && inflight_has(g->inflight, INFLIGHT_FRAME, w->conn, w->frame_no)) {
             receiving_release(s, w->frame_no, w->partition, rcbuf_bytes(w->envelope));
+        } else {
+            give_up(u, s, w);
         }
-        quota_waiter_free(w);
+        end_wait(s, w);
     }
 }
 
@@ -72,12 +88,15 @@ static void refuse_all(struct gateway *g, struct user *u, bool is_unavailable)
     while ((w = quota_next_refused(&u->quota)) != NULL) {
         struct session *s = waiting_session(g, w);
         struct inflight_entry entry;
+        if (s) {
+            inbound_give_back(s->meter, w->counted_ms);
+        }
         if (s && !is_unavailable) {
             receiving_refuse(s, w->frame_no);
         } else if (s && inflight_take(g->inflight, INFLIGHT_FRAME, w->conn, w->frame_no, &entry)) {
             send_error(s, CODE_SERVICE_UNAVAILABLE, entry.client_id);
         }
-        quota_waiter_free(w);
+        end_wait(s, w);
     }
 }
 

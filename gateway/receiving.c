@@ -85,11 +85,8 @@ void receiving_release(struct session *s, uint64_t frame_no, uint32_t partition,
 {
     struct gateway *g = s->gateway;
     struct inflight_entry entry;
-    int err = inbound_accept(g->conf->rate_limit, &s->meter, clock_mono_ms());
+    int err = uplink_push(g->uplink, partition, UPLINK_ONCE, envelope);
 
-    if (err == 0) {
-        err = uplink_push(g->uplink, partition, UPLINK_ONCE, envelope);
-    }
     if (err != 0 && inflight_take(g->inflight, INFLIGHT_FRAME, s->id, frame_no, &entry)) {
         send_error(s, CODE_SERVICE_UNAVAILABLE, entry.client_id);
     }
@@ -105,10 +102,11 @@ void receiving_refuse(struct session *s, uint64_t frame_no)
     }
 }
 
-static int wait_for_lease(struct session *s, uint64_t frame_no, uint32_t partition)
+static int wait_for_lease(struct session *s, uint64_t counted_ms, uint32_t partition)
 {
     struct gateway *g = s->gateway;
-    struct quota_waiter w = {.conn = s->id, .frame_no = frame_no, .partition = partition};
+    struct quota_waiter w = {
+        .conn = s->id, .frame_no = s->frame_no, .counted_ms = counted_ms, .partition = partition};
     int err;
 
     w.envelope = rcbuf_new(buf_bytes(&g->envelope));
@@ -118,6 +116,7 @@ static int wait_for_lease(struct session *s, uint64_t frame_no, uint32_t partiti
     err = quota_wait(&s->user->quota, &w);
     rcbuf_unref(w.envelope);
     if (err == 0) {
+        s->quota_waiting++;
         ws_conn_pause(s->conn, true);
         quota_lease(g, s->user);
     }
@@ -150,7 +149,7 @@ static void make_frame(const struct session *s, const struct client_msg *msg, ui
 }
 
 /* Number, encode, note, charge, send. */
-static int send_up(struct session *s, const struct client_msg *msg)
+static int send_up(struct session *s, const struct client_msg *msg, uint64_t counted_ms)
 {
     struct gateway *g = s->gateway;
     const uint64_t received_us = clock_mono_us();
@@ -181,7 +180,7 @@ static int send_up(struct session *s, const struct client_msg *msg)
         receiving_release(s, s->frame_no, partition, buf_bytes(&g->envelope));
         return 0;
     }
-    err = wait_for_lease(s, s->frame_no, partition);
+    err = wait_for_lease(s, counted_ms, partition);
     if (err != 0) {
         struct inflight_entry ignored;
         inflight_take(g->inflight, INFLIGHT_FRAME, s->id, s->frame_no, &ignored);
@@ -205,7 +204,8 @@ static void perform(struct session *s, const struct inbound_verdict *verdict)
     case INBOUND_BATCH:
         break; /* its parts are judged one by one */
     case INBOUND_FORWARD:
-        if (send_up(s, &verdict->msg) != 0) {
+        if (send_up(s, &verdict->msg, verdict->counted_ms) != 0) {
+            inbound_give_back(s->meter, verdict->counted_ms);
             send_error(s, CODE_SERVICE_UNAVAILABLE, verdict->msg.client_id);
         }
         break;

@@ -91,7 +91,8 @@ struct session {
     uint64_t as_of_ms, login;    /* of its grant: whom a kick means */
     uint64_t expires_s;          /* when its token does; 0 = never */
     uint64_t last_data_ms;
-    uint64_t frame_no; /* of the last frame forwarded */
+    uint64_t frame_no;      /* of the last frame forwarded */
+    uint32_t quota_waiting; /* frames that wait for the user's credits; reading is paused */
     uint8_t state, endpoint;
     bool wants_resume; /* since= was given: told of a restart by 1012 */
 };

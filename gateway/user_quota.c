@@ -56,7 +56,8 @@ int quota_wait(struct user_quota *q, const struct quota_waiter *frame)
 {
     struct quota_waiter *w;
 
-    if (q->waiting_count >= QUOTA_WAITING_MAX) {
+    if (q->waiting_count >= QUOTA_WAITING_MAX ||
+        (q->waiting && q->waiting_bytes + frame->envelope->len > QUOTA_WAITING_BYTES_MAX)) {
         return ERR_FULL;
     }
     w = mem_alloc(sizeof(*w));
@@ -73,6 +74,7 @@ int quota_wait(struct user_quota *q, const struct quota_waiter *frame)
     }
     q->waiting_tail = w;
     q->waiting_count++;
+    q->waiting_bytes += w->envelope->len;
     return 0;
 }
 
@@ -101,6 +103,7 @@ struct quota_waiter *quota_next_refused(struct user_quota *q)
     if (w) {
         q->waiting = w->next;
         q->waiting_count--;
+        q->waiting_bytes -= w->envelope->len;
     }
     return w;
 }
@@ -112,6 +115,11 @@ struct quota_waiter *quota_next(struct user_quota *q, uint64_t now_ms)
     }
     q->credits--;
     return quota_next_refused(q);
+}
+
+void quota_unuse(struct user_quota *q)
+{
+    q->credits++;
 }
 
 void quota_waiter_free(struct quota_waiter *w)

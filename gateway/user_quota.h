@@ -9,11 +9,15 @@
 #include "common/rcbuf.h"
 
 #define QUOTA_WINDOW_MS 60000u
-#define QUOTA_WAITING_MAX 64u /* frames of one user that wait for one answer of Redis */
+/* Frames of one user that wait for one answer of Redis: a batch of each of CONNECTIONS_PER_USER
+ * sockets, which read no further meanwhile; and their bytes, the first one's whatever they are. */
+#define QUOTA_WAITING_MAX 4096u
+#define QUOTA_WAITING_BYTES_MAX (64u * 1024u * 1024u)
 
 struct quota_waiter {
     struct quota_waiter *next;
     uint64_t conn, frame_no;
+    uint64_t counted_ms; /* in its socket's window */
     uint32_t partition;
     struct rcbuf *envelope; /* encoded, ready for the uplink */
 };
@@ -21,6 +25,7 @@ struct quota_waiter {
 struct user_quota {
     uint32_t credits;
     uint32_t waiting_count;
+    size_t waiting_bytes;
     uint64_t lapse_ms; /* when the credits end */
     uint64_t asked_ms; /* when the lease under way was asked for */
     int64_t second;    /* of the grant, by Redis' clock */
@@ -38,6 +43,8 @@ bool quota_begin_lease(struct user_quota *q, uint64_t now_ms);
 void quota_granted(struct user_quota *q, uint32_t n, int64_t second);
 /* The next waiting frame, if a credit is there for it (then it is used up); else NULL. Gives. */
 struct quota_waiter *quota_next(struct user_quota *q, uint64_t now_ms);
+/* The frame of quota_next() did not go: its credit is there for another one. */
+void quota_unuse(struct user_quota *q);
 /* The next waiting frame, whatever the credits, for refusals. Gives; NULL = none. */
 struct quota_waiter *quota_next_refused(struct user_quota *q);
 void quota_waiter_free(struct quota_waiter *w); /* NULL is fine */

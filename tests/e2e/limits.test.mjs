@@ -34,6 +34,39 @@ describe('with the defaults', () => {
     await alice.close();
   });
 
+  const batchOf = (name, size) => ({
+    type: 'batch_update',
+    updates: Array.from({ length: size }, (_, i) => ({ type: 'chat_message', message: `${name} ${i}` })),
+  });
+  const isOwn = (name) => (frame) => frame.message?.content.startsWith(`${name} `);
+
+  test('of two batches of 50 at once exactly 60 frames are accepted, 40 refused', async () => {
+    await system.addUser('dave');
+    const dave = await connect(system, 'dave');
+    dave.send(batchOf('pair', 50));
+    dave.send(batchOf('pair', 50));
+    await dave.count(isOwn('pair'), 60);
+    await dave.count('error', 40);
+    await dave.ping();
+    assert.equal(dave.frames.filter(isOwn('pair')).length, 60);
+    assert.deepEqual(dave.frames.filter((frame) => frame.type === 'error'), Array(40).fill(RATE_LIMIT_ERROR));
+    await dave.close();
+  });
+
+  test('a batch of 50 on each of four sockets of a user is accepted whole', async () => {
+    await system.addUser('erin');
+    const clients = await Promise.all(Array.from({ length: 4 }, () => connect(system, 'erin')));
+    for (const client of clients) {
+      client.send(batchOf('quad', 50));
+    }
+    for (const client of clients) {
+      await client.count(isOwn('quad'), 200);
+      await client.ping();
+      assert.deepEqual(client.frames.filter((frame) => frame.type === 'error'), []);
+    }
+    await closeAll(clients);
+  });
+
   test('malformed frames count, pings do not', async () => {
     const bob = await connect(system, 'bob');
     for (let i = 0; i < 30; i++) {

@@ -90,9 +90,6 @@ static void message(struct client *c, struct bytes text, bool is_binary)
 
     inbound_judge(&frame, LIMIT, &c->meter, c->arena, &v);
     check_verdict(&v);
-    if (v.action == INBOUND_FORWARD && inbound_accept(LIMIT, &c->meter, c->now_ms) != 0) {
-        return; /* no memory: it does not go */
-    }
     /* Fixed windows lie within the rolling one: not more than the limit in any of them. */
     if (c->now_ms >= c->window_start_ms + INBOUND_WINDOW_MS) {
         c->window_start_ms = c->now_ms;

@@ -154,6 +154,7 @@ static bool answer_eval(void)
         answer_int(c, 0);
     } else if (!bench.holds_quota && (c = fake_redis_find(COMMANDS, "EVAL", "HGETALL"))) {
         bench.quota_asked++;
+        bench.holds_quota = bench.quota_asked == bench.quota_holds_after;
         fake_redis_answer(COMMANDS, c, 0, &list);
     } else if ((c = fake_redis_find(COMMANDS, "EVAL", "HGET"))) {
         if (memmem(c->argv[1].ptr, c->argv[1].len, "HGETALL", 7)) {

@@ -36,9 +36,10 @@ struct gateway_bench {
     bool holds_xadd; /* XADDs to input streams stay under way */
     bool is_broker_alive;
     bool holds_quota;
-    int64_t lease_was;   /* what the lease script says was there; 1 after the first */
-    int64_t quota;       /* what a lease of credits grants */
-    uint64_t next_entry; /* of the output stream */
+    uint32_t quota_holds_after; /* so many leases, holds_quota is set; 0 = never */
+    int64_t lease_was;          /* what the lease script says was there; 1 after the first */
+    int64_t quota;              /* what a lease of credits grants */
+    uint64_t next_entry;        /* of the output stream */
     struct record records[RECORDS_MAX];
     uint32_t record_count, entries, dead_letters, quota_asked, quota_returned;
 };

@@ -166,6 +166,81 @@ static void test_a_users_credits_are_leased(void **state)
     assert_false(a->is_paused);
 }
 
+#define PART "{\"type\":\"chat_message\",\"message\":\"hi\"}"
+
+/* A batch of five, while the socket's window takes three more and the user's limit grants two at a
+ * time. */
+static void test_a_batch_waits_as_one_and_is_judged_by_all_of_it(void **state)
+{
+    static const char *const env[] = {"WEBSOCKET_RATE_LIMIT", "3", NULL};
+    static const char BATCH[] =
+        "{\"type\":\"batch_update\",\"updates\":[" PART "," PART "," PART "," PART "," PART "]}";
+    struct ws_conn *c;
+
+    bench_tear_down(state);
+    bench_env = env;
+    bench_set_up(state);
+    c = bench_open(1, "chat:7", 0, "");
+    bench.quota = 2;
+    bench.holds_quota = true;
+    fake_ws_message(c, BATCH);
+    bench_pass(0);
+    assert_int_equal(fake_ws_count(c, "RATE_LIMIT_EXCEEDED"), 2);
+    assert_true(c->is_paused);
+    bench.holds_quota = false;
+    for (int turns = 0; turns < 100 && bench_ups(UP_FRAME) < 2; turns++) {
+        bench_pass(0);
+    }
+    bench_pass(0);
+    assert_int_equal(bench_ups(UP_FRAME), 3);
+    assert_int_equal(fake_ws_count(c, "SERVICE_UNAVAILABLE"), 0);
+    assert_false(c->is_paused);
+}
+
+/* What the user's limit refuses has no place in the socket's window, and counts as a refusal. */
+static void test_what_the_user_may_not_counts_nowhere(void **state)
+{
+    static const char *const env[] = {"WEBSOCKET_RATE_LIMIT", "1", NULL};
+    struct ws_conn *c;
+
+    bench_tear_down(state);
+    bench_env = env;
+    bench_set_up(state);
+    c = bench_open(1, "chat:7", 0, "");
+    bench.quota = 0;
+    for (int i = 0; i < 599; i++) {
+        fake_ws_message(c, HI);
+        bench_pass(0);
+    }
+    assert_false(c->is_closed);
+    bench.quota = 1;
+    fake_ws_message(c, HI);
+    bench_pass(0);
+    assert_int_equal(bench_ups(UP_FRAME), 1);
+    fake_ws_message(c, HI);
+    bench_pass(0);
+    assert_int_equal(c->code, CLOSE_FLOOD);
+}
+
+/* Two frames wait, credit is there for one: the socket is not read until both are decided. */
+static void test_reading_goes_on_with_the_last_one_that_waits(void **state)
+{
+    static const char BATCH[] = "{\"type\":\"batch_update\",\"updates\":[" PART "," PART "]}";
+    struct ws_conn *c = bench_open(1, "chat:7", 0, "");
+
+    (void)state;
+    bench.quota = 1;
+    bench.quota_holds_after = 1;
+    fake_ws_message(c, BATCH);
+    bench_pass(0);
+    assert_int_equal(bench_ups(UP_FRAME), 1);
+    assert_true(c->is_paused);
+    bench.holds_quota = false;
+    bench_pass(0);
+    assert_int_equal(bench_ups(UP_FRAME), 2);
+    assert_false(c->is_paused);
+}
+
 static void test_unused_credits_go_back_with_the_last_socket(void **state)
 {
     struct ws_conn *a = bench_open(1, "chat:7", 0, ""), *b = bench_open(1, "chat:7", 0, "");
@@ -456,6 +531,9 @@ int main(void)
         TEST(test_sockets_per_address),
         TEST(test_sixty_a_minute_then_refused_then_flood),
         TEST(test_a_users_credits_are_leased),
+        TEST(test_a_batch_waits_as_one_and_is_judged_by_all_of_it),
+        TEST(test_what_the_user_may_not_counts_nowhere),
+        TEST(test_reading_goes_on_with_the_last_one_that_waits),
         TEST(test_unused_credits_go_back_with_the_last_socket),
         TEST(test_redis_gone_while_a_lease_is_asked),
         TEST(test_malformed_binary_and_large),

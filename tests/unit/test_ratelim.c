@@ -106,6 +106,32 @@ static void agrees_with_the_model(void **state)
     ratelim_done(&r);
 }
 
+static void what_is_given_back_does_not_count(void **state)
+{
+    const uint64_t wrap = UINT64_C(1) << 32;
+    struct ratelim r;
+
+    (void)state;
+    ratelim_init(&r, 3, 1000);
+    ratelim_give_back(&r, 1); /* nothing was accepted */
+    assert_int_equal(ratelim_take(&r, wrap - 20), 0);
+    assert_int_equal(ratelim_take(&r, wrap - 10), 0);
+    assert_int_equal(ratelim_take(&r, wrap + 10), 0);
+    ratelim_give_back(&r, wrap - 15); /* not one of them */
+    assert_int_equal(ratelim_take(&r, wrap + 10), ERR_LIMIT);
+    ratelim_give_back(&r, wrap - 10); /* the others keep their times */
+    assert_int_equal(ratelim_take(&r, wrap + 20), 0);
+    assert_int_equal(ratelim_wait_ms(&r, wrap + 20), 960);
+    ratelim_give_back(&r, wrap + 20);
+    ratelim_give_back(&r, wrap + 10); /* the newest one is before the roll-over again */
+    assert_int_equal(r.count, 1);
+    assert_int_equal(ratelim_take(&r, wrap - 5), 0);
+    assert_int_equal(ratelim_take(&r, wrap + 979), 0);
+    assert_int_equal(ratelim_wait_ms(&r, wrap + 979), 1);
+    assert_int_equal(ratelim_wait_ms(&r, wrap + 980), 0);
+    ratelim_done(&r);
+}
+
 static void without_memory_nothing_is_recorded(void **state)
 {
     struct ratelim r;
@@ -146,6 +172,7 @@ int main(void)
         cmocka_unit_test(long_silence_is_not_mistaken),
         cmocka_unit_test(a_clock_that_goes_back_stands_still),
         cmocka_unit_test(agrees_with_the_model),
+        cmocka_unit_test(what_is_given_back_does_not_count),
         cmocka_unit_test(without_memory_nothing_is_recorded),
         cmocka_unit_test(the_largest_limit_is_bounded_and_given_back),
     };

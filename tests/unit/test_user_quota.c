@@ -84,15 +84,55 @@ static void test_waiting_keeps_the_order(void **state)
 
 static void test_waiting_is_bounded(void **state)
 {
+    struct quota_waiter large = {.envelope = rcbuf_new_room(QUOTA_WAITING_BYTES_MAX)};
     struct user_quota q = {0};
 
     (void)state;
+    assert_non_null(large.envelope);
+    assert_int_equal(quota_wait(&q, &large), 0);
+    wait_one(&q, 1, ERR_FULL); /* too many bytes */
+    assert_int_equal(quota_wait(&q, &large), ERR_FULL);
+    quota_waiter_free(quota_next_refused(&q));
+    wait_one(&q, 1, 0);
+    assert_int_equal(quota_wait(&q, &large), ERR_FULL);
+    quota_done(&q);
+    assert_int_equal(q.waiting_bytes, 0);
+    rcbuf_unref(large.envelope);
     for (uint64_t i = 0; i < QUOTA_WAITING_MAX; i++) {
         wait_one(&q, i, 0);
     }
     wait_one(&q, 99, ERR_FULL);
     quota_done(&q);
     assert_null(q.waiting);
+}
+
+/* A batch of 50 from each of four sockets: no more than the limits allow. */
+static void test_batches_of_several_sockets_wait(void **state)
+{
+    struct user_quota q = {0};
+
+    (void)state;
+    for (uint64_t i = 0; i < 200; i++) {
+        wait_one(&q, i, 0);
+    }
+    quota_done(&q);
+}
+
+static void test_the_credit_of_what_did_not_go_is_used_by_the_next(void **state)
+{
+    struct user_quota q = {0};
+
+    (void)state;
+    wait_one(&q, 1, 0);
+    wait_one(&q, 2, 0);
+    lease(&q, 1000, 1);
+    assert_next(quota_next(&q, 1000), 1);
+    assert_null(quota_next(&q, 1000));
+    quota_unuse(&q);
+    assert_next(quota_next(&q, 1000), 2);
+    quota_unuse(&q);
+    assert_int_equal(quota_take_unused(&q, 1000), 1);
+    quota_done(&q);
 }
 
 static void test_unused_credits_are_given_back_once(void **state)
@@ -130,6 +170,8 @@ int main(void)
         cmocka_unit_test(test_credits_lapse),
         cmocka_unit_test(test_waiting_keeps_the_order),
         cmocka_unit_test(test_waiting_is_bounded),
+        cmocka_unit_test(test_batches_of_several_sockets_wait),
+        cmocka_unit_test(test_the_credit_of_what_did_not_go_is_used_by_the_next),
         cmocka_unit_test(test_unused_credits_are_given_back_once),
         cmocka_unit_test(test_no_memory),
     };
