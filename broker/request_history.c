@@ -41,7 +41,8 @@ static void answer(struct request *req)
     request_answer(req, &item);
 }
 
-void request_history_fail(struct request *req)
+/* Nothing can be had now. */
+static void fail(struct request *req)
 {
     struct history_work *w = &req->work.history;
 
@@ -117,7 +118,7 @@ static void on_rows(void *arg, int err, const struct content_row *rows, size_t c
         err = gather_rows(&req->work.history, rows, count);
     }
     if (err != 0) {
-        request_history_fail(req);
+        fail(req);
     } else {
         answer(req);
     }
@@ -136,7 +137,7 @@ static void read_rows(struct request *req)
     if (err != 0) {
         step_end(step);
         request_store_error(err, "content");
-        request_history_fail(req);
+        fail(req);
     }
 }
 
@@ -219,7 +220,8 @@ static void read_log(struct request *req)
     }
 }
 
-void request_history_start(struct request *req, const struct up_history *history)
+/* What every answer names, also that of a request which is refused. */
+static struct history_work *take(struct request *req, const struct up_history *history)
 {
     struct history_work *w = &req->work.history;
 
@@ -228,8 +230,21 @@ void request_history_start(struct request *req, const struct up_history *history
     w->topic_len = history->topic.len;
     memcpy(w->topic, history->topic.ptr, history->topic.len);
     buf_init(&w->frames, PAGE_MAX_BYTES);
+    return w;
+}
+
+void request_history_refuse(struct request *req, const struct up_history *history)
+{
+    take(req, history);
+    fail(req);
+}
+
+void request_history_start(struct request *req, const struct up_history *history)
+{
+    struct history_work *w = take(req, history);
+
     if (history->until <= history->after || topic_channel(history->topic, &w->channel_id) != 0) {
-        request_history_fail(req);
+        fail(req);
         return;
     }
     read_log(req);

@@ -218,7 +218,7 @@ static void refuse(struct requests *r, struct bytes gateway, const struct up_env
         request_open_refuse(req, CODE_SERVICE_UNAVAILABLE);
         break;
     case UP_HISTORY:
-        request_history_fail(req);
+        request_history_refuse(req, &env->history);
         break;
     case UP_HTTP:
         request_http_unavailable(req);

@@ -119,8 +119,8 @@ void request_open_refuse(struct request *req, enum client_code code);
 
 /* ---- request_history.c ---- */
 void request_history_start(struct request *req, const struct up_history *history);
-/* Nothing can be had now. */
-void request_history_fail(struct request *req);
+/* Nothing can be had now: the answer to a request that was not started. */
+void request_history_refuse(struct request *req, const struct up_history *history);
 /* The request ends: what it gathered is freed. */
 void request_history_done(struct request *req);
 

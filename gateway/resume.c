@@ -132,11 +132,11 @@ void resume_deliver(struct gateway *g, const struct down_item *item)
     struct inflight_entry ignored;
     struct resume *r = s ? s->resume : NULL;
 
-    inflight_take(g->inflight, INFLIGHT_HISTORY, item->conn, 0, &ignored);
     if (!r || session_state(s) != SESSION_OPEN || !s->sub.is_held || page->after != r->next ||
         !bytes_eq(page->topic, topic_name(s->sub.topic))) {
-        return; /* not waited for any more, or a repeat */
+        return; /* not waited for any more, or a repeat: what is waited for still is */
     }
+    inflight_take(g->inflight, INFLIGHT_HISTORY, item->conn, 0, &ignored);
     r->is_asking = false;
     if (page->until <= page->after || page->until > r->until) {
         session_close_for_resume(s, "history");

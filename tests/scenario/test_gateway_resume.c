@@ -161,6 +161,19 @@ static void test_pages_of_others_are_not_taken(void **state)
     assert_int_equal(c->code, CLOSE_RESTART);
 }
 
+static void test_what_is_no_answer_ends_no_waiting(void **state)
+{
+    struct ws_conn *c;
+    uint64_t conn = come_back("since=4", 8, true, &c);
+
+    (void)state;
+    page(conn, 0, 0, "");
+    bench_pass(2200);
+    assert_int_equal(bench_ups(UP_HISTORY), 2); /* asked for again */
+    bench_pass(3000);
+    assert_int_equal(c->code, CLOSE_RESTART);
+}
+
 static void test_who_leaves_while_waiting_leaves_nothing(void **state)
 {
     struct ws_conn *c;
@@ -370,6 +383,7 @@ int main(void)
         TEST(test_a_page_that_cannot_be_had_closes_for_resume),
         TEST(test_no_answer_is_asked_for_again_then_closes_for_resume),
         TEST(test_pages_of_others_are_not_taken),
+        TEST(test_what_is_no_answer_ends_no_waiting),
         TEST(test_who_leaves_while_waiting_leaves_nothing),
         TEST(test_too_many_live_frames_close_for_resume),
         TEST(test_typing_ends_by_time_by_message_or_when_told),

@@ -182,6 +182,11 @@ static void test_freed_under_way(void **state)
 
 static void test_table_full(void **state)
 {
+    const struct up_envelope history = {
+        .kind = UP_HISTORY,
+        .conn = REQUESTS_MAX + 4,
+        .history = {.topic = BYTES_LIT("chat:1"), .after = 3, .until = 9}};
+    const struct down_history *page;
     struct credentials cred = bearer_of(1);
     size_t answers;
 
@@ -198,10 +203,16 @@ static void test_table_full(void **state)
     bench_post(REQUESTS_MAX + 2, "/api/token/verify/", "{\"token\":\"x\"}");
     assert_int_equal(fake_answers(), 2);
     assert_int_equal(fake_answer(1)->item.http.status, 503);
+    requests_start(bench.requests, bytes_str(GATEWAY), &history);
+    assert_int_equal(fake_answers(), 3);
+    page = &fake_answer(2)->item.history;
+    assert_true(bytes_eq_str(page->topic, "chat:1")); /* it names what was asked for */
+    assert_int_equal(page->after, 3);
+    assert_int_equal(page->until, 3);
     bench_open(1, &cred, "nowhere"); /* a repeat is no further one */
     fake_run_all();
     answers = fake_answers();
-    assert_int_equal(answers, REQUESTS_MAX + 2);
+    assert_int_equal(answers, REQUESTS_MAX + 3);
     bench_open(REQUESTS_MAX + 3, &cred, "nowhere");
     fake_run_all();
     assert_int_equal(fake_answers(), answers + 1);
