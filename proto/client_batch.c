@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The updates of a batch_update, sorted: those that are frames become texts of their own, each to
- * be judged as if it had been sent alone; the others stay together, one JSON array that is relayed.
+ * be judged as if it had been sent alone, and so do those with a NUL, to be refused alone; the
+ * others stay together, one JSON array that is relayed.
  * Called by client_fields.c. */
 #include <stdlib.h>
 
@@ -46,7 +47,7 @@ static int sort(const json_t *updates, struct arena *arena, struct client_msg *m
         json_t *update = json_array_get(updates, i);
         if (!json_is_object(update)) {
             err = ERR_TYPE;
-        } else if (is_frame(update)) {
+        } else if (is_frame(update) || client_has_nul(update)) {
             err = dump(update, arena, &parts[msg->part_count++]);
         } else if (json_array_append(others, update)) {
             err = ERR_NOMEM;

@@ -4,7 +4,8 @@
  * does not know sessions or permissions. Called by gateway/inbound for every frame.
  *
  * NULs are let through the JSON reader (JSON_ALLOW_NUL) and refused afterwards, so that the error
- * frame can still carry the client_id. */
+ * frame can still carry the client_id, and so that in a batch only the update that has one is
+ * refused. A lone surrogate is made a NUL for the same reason. */
 #include "proto/client_msg.h"
 
 #include <jansson.h>
@@ -12,8 +13,6 @@
 
 #include "common/mem.h"
 #include "proto/client_msg_impl.h"
-
-#define NUL_ESCAPE "\\u0000"
 
 int json_check_depth(struct bytes json)
 {
@@ -57,8 +56,8 @@ static unsigned escape_at(const char *p, const char *end)
     return n;
 }
 
-/* Put U+FFFD for every lone surrogate, in place. Returns whether there was one. */
-static bool mend_surrogates(char *text, size_t len)
+/* Put these four hex digits for every lone surrogate, in place. Returns whether there was one. */
+static bool mend_surrogates(char *text, size_t len, const char *digits)
 {
     const char *end = text + len;
     bool is_mended = false;
@@ -77,29 +76,30 @@ static bool mend_surrogates(char *text, size_t len)
             p += 11;
             continue;
         }
-        memcpy(p + 2, "fffd", 4);
+        memcpy(p + 2, digits, 4);
         p += 5;
         is_mended = true;
     }
     return is_mended;
 }
 
-/* A frame that only a lone surrogate spoils: its tree, to find type and client_id. */
-static json_t *load_mended(struct bytes json)
+/* The tree of a frame that only lone surrogates spoil, with this character for each. */
+static json_t *load_mended(struct bytes json, const char *digits)
 {
     char *copy = mem_dup_str(json);
     json_t *root = NULL;
 
-    if (copy && mend_surrogates(copy, json.len)) {
+    if (copy && mend_surrogates(copy, json.len, digits)) {
         root = json_loadb(copy, json.len, JSON_ALLOW_NUL, NULL);
     }
     mem_free(copy);
     return root;
 }
 
-/* Text -> tree. Gives a tree with an error, too, where that is enough to find type and client_id:
- * when a number is too large for the reader (ERR_RANGE; integers are then there as reals), and
- * when a lone surrogate is all that is wrong (ERR_SYNTAX). */
+/* Text -> tree, with a NUL for every lone surrogate. Gives a tree with an error, too, where that is
+ * enough to find type and client_id: when a number is too large for the reader (ERR_RANGE; integers
+ * are then there as reals), and when a lone surrogate in a key, where no NUL may be, is all that is
+ * wrong (ERR_SYNTAX). */
 static int load(struct bytes json, json_t **out_root)
 {
     json_error_t why;
@@ -114,7 +114,9 @@ static int load(struct bytes json, json_t **out_root)
     } else if (json_error_code(&why) == json_error_out_of_memory) {
         err = ERR_NOMEM;
     } else {
-        root = load_mended(json);
+        root = load_mended(json, "0000");
+        err = root ? 0 : ERR_SYNTAX;
+        root = root ? root : load_mended(json, "fffd");
     }
     *out_root = root;
     return err;
@@ -125,19 +127,33 @@ static bool has_nul(struct bytes text)
     return text.len && memchr(text.ptr, 0, text.len);
 }
 
-/* Is there a NUL in any string of the tree? (Its depth is bounded.) */
-static bool tree_has_nul(json_t *value)
+bool client_has_nul(json_t *value)
 {
     if (json_is_string(value)) {
         return has_nul(client_string(value));
     }
     for (size_t i = 0; i < json_array_size(value); i++) {
-        if (tree_has_nul(json_array_get(value, i))) {
+        if (client_has_nul(json_array_get(value, i))) {
             return true;
         }
     }
     for (void *at = json_object_iter(value); at; at = json_object_iter_next(value, at)) {
-        if (tree_has_nul(json_object_iter_value(at))) {
+        if (client_has_nul(json_object_iter_value(at))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* In the frame itself? The updates of a batch are judged one by one. */
+static bool frame_has_nul(json_t *frame, enum client_kind kind)
+{
+    void *at = json_object_iter(frame);
+
+    for (; at; at = json_object_iter_next(frame, at)) {
+        bool is_apart =
+            kind == KIND_BATCH_UPDATE && strcmp(json_object_iter_key(at), "updates") == 0;
+        if (!is_apart && client_has_nul(json_object_iter_value(at))) {
             return true;
         }
     }
@@ -184,7 +200,7 @@ static int read_client_id(const json_t *frame, struct arena *arena, struct bytes
 }
 
 /* Type and client_id come first, so that they are there when something else is wrong. */
-static int read_frame(json_t *frame, struct bytes json, struct arena *arena, struct client_msg *msg)
+static int read_frame(json_t *frame, struct arena *arena, struct client_msg *msg)
 {
     if (!json_is_object(frame)) {
         return ERR_SYNTAX;
@@ -192,9 +208,7 @@ static int read_frame(json_t *frame, struct bytes json, struct arena *arena, str
     int id_err = read_client_id(frame, arena, &msg->client_id);
     int err = client_read_kind(frame, &msg->kind);
 
-    /* The escape is the only way to write a NUL; without it there is no need to look further. */
-    bool may_have_nul = memmem(json.ptr, json.len, NUL_ESCAPE, sizeof(NUL_ESCAPE) - 1);
-    if (may_have_nul && tree_has_nul(frame)) {
+    if (frame_has_nul(frame, msg->kind)) {
         return ERR_SYNTAX;
     }
     if (id_err == ERR_NOMEM) {
@@ -219,7 +233,7 @@ int client_msg_parse(struct bytes json, struct arena *arena, struct client_msg *
         err = load(json, &root);
     }
     if (root) {
-        int frame_err = read_frame(root, json, arena, &msg);
+        int frame_err = read_frame(root, arena, &msg);
         err = err ? err : frame_err;
     }
     json_decref(root);

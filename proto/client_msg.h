@@ -4,7 +4,11 @@
  *
  * Depth is bounded (JSON_DEPTH_MAX) before the JSON reader sees the text. Unknown keys are
  * ignored. NUL in any string and lone surrogates are ERR_SYNTAX; 1.0, 1e0, "1", true, 0 and
- * 2^53 are not ids (ERR_TYPE / ERR_RANGE). null stands for an absent optional field. */
+ * 2^53 are not ids (ERR_TYPE / ERR_RANGE). null stands for an absent optional field.
+ *
+ * An update of a batch is judged by itself, but the text is read as one: what the JSON reader
+ * cannot represent refuses the whole batch. That is an integer outside of 64 bits, a real beyond
+ * a double, and a NUL or a lone surrogate in a key. */
 #include <stdbool.h>
 #include <stdint.h>
 #include "common/arena.h"
@@ -27,8 +31,9 @@ struct client_msg {
     bool is_typing;         /* typing */
     int64_t attachments[ATTACHMENTS_MAX];
     uint32_t attachment_count;
-    /* batch_update: the objects that are frames, each as the JSON text of a frame of its own.
-     * Does not travel: each of them becomes an envelope. */
+    /* batch_update: the objects that are frames or have a NUL or a lone surrogate in a string,
+     * each as the JSON text of a frame of its own, which parses to what it would have alone. Does
+     * not travel: each of them becomes an envelope. */
     const struct bytes *parts;
     uint32_t part_count;
 };

@@ -17,6 +17,8 @@ static inline struct bytes client_string(const json_t *value)
     return bytes_of(json_string_value(value), json_string_length(value));
 }
 
+/* Is there a NUL in any string of the tree? (Its depth is bounded.) */
+bool client_has_nul(json_t *value);
 /* The kind by "type", or by "action". Errors: ERR_TYPE, ERR_NOT_FOUND. */
 NODISCARD int client_read_kind(const json_t *frame, enum client_kind *out_kind);
 /* The fields of msg->kind. Errors: ERR_MISSING, ERR_TYPE, ERR_RANGE, ERR_LIMIT, ERR_NOMEM. */

@@ -283,6 +283,22 @@ describe('batch_update', () => {
     await a.next('pong');
   }));
 
+  test('one that has a NUL or a lone surrogate is refused alone', () => withTwo(async (a, b) => {
+    a.send({ type: 'batch_update', updates: [
+      { type: 'chat_message', message: 'good 1' },
+      { type: 'chat_message', message: 'a\0b', client_id: 'nul' },
+      { type: 'chat_message', message: 'a\ud800b', client_id: 'surrogate' },
+      { text: '\0' },
+      { text: 'good 2' },
+      { type: 'chat_message', message: 'good 3' },
+    ] });
+    const seen = await b.count((f) => f.seq !== undefined && f !== b.hello, 3);
+    assert.deepEqual(seen.map((f) => f.message?.content ?? f.updates), ['good 1', 'good 3', [{ text: 'good 2' }]]);
+    const errors = await a.count('error', 3);
+    assert.deepEqual(errors.map((e) => [e.code, e.client_id]), [
+      ['INVALID_MESSAGE', 'nul'], ['INVALID_MESSAGE', 'surrogate'], ['INVALID_MESSAGE', undefined]]);
+  }));
+
   test('1 to 50 objects, nothing else', () => withTwo(async (a, b) => {
     const batch = (updates) => ({ type: 'batch_update', updates });
     for (const updates of [undefined, null, {}, 'x', [], [1], [{}, 'x'], [[]], [null], Array.from({ length: 51 }, () => ({}))]) {

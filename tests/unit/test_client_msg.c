@@ -464,6 +464,57 @@ static void batches_are_sorted(void **state)
     }
 }
 
+/* One bad update is an error of its own, and spoils none of the others. */
+static void a_bad_update_is_a_part_that_is_refused(void **state)
+{
+#define MESSAGE(text, id)                                                                          \
+    "{\"type\":\"chat_message\",\"message\":\"" text "\",\"client_id\":\"" id "\"}"
+    static const char JSON[] =
+        "{\"type\":\"batch_update\",\"updates\":[" MESSAGE("good", "1") "," MESSAGE(
+            "a\\u0000b", "2") "," MESSAGE("\\ud800", "3") ",{\"x\":[\"\\udc00\"]},"
+                                                          "{\"y\":\"\\ud83d\\ude00\"}," MESSAGE(
+                                                              "good", "6") "]}";
+    static const struct {
+        int err;
+        const char *client_id;
+    } PARTS[] = {{0, "1"}, {ERR_SYNTAX, "2"}, {ERR_SYNTAX, "3"}, {ERR_SYNTAX, ""}, {0, "6"}};
+    struct client_msg msg, part;
+
+    (void)state;
+    arena_reset(arena);
+    assert_int_equal(client_msg_parse(bytes_str(JSON), arena, &msg), 0);
+    assert_true(bytes_eq_str(msg.text, "[{\"y\":\"\xf0\x9f\x98\x80\"}]"));
+    assert_int_equal(msg.part_count, sizeof(PARTS) / sizeof(PARTS[0]));
+    for (size_t i = 0; i < msg.part_count; i++) {
+        assert_int_equal(client_msg_parse(msg.parts[i], arena, &part), PARTS[i].err);
+        assert_true(bytes_eq_str(part.client_id, PARTS[i].client_id));
+    }
+}
+
+/* What is wrong with the frame around them is not an update's. */
+static void what_spoils_a_whole_batch(void **state)
+{
+    static const struct {
+        const char *json;
+        int err;
+    } rows[] = {
+        {"{\"type\":\"batch_update\",\"updates\":[{}],\"x\":\"\\u0000\"}", ERR_SYNTAX},
+        {"{\"type\":\"batch_update\",\"updates\":[{}],\"x\":\"\\ud800\"}", ERR_SYNTAX},
+        {"{\"type\":\"batch_update\",\"updates\":[{},{\"\\u0000\":1}]}", ERR_SYNTAX},
+        {"{\"type\":\"batch_update\",\"updates\":[{},{\"\\ud800\":1}]}", ERR_SYNTAX},
+        {"{\"type\":\"batch_update\",\"updates\":[{},{\"n\":9223372036854775808}]}", ERR_RANGE},
+        {"{\"type\":\"batch_update\",\"updates\":[{},{\"n\":1e999}]}", ERR_RANGE},
+    };
+    struct client_msg msg;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        arena_reset(arena);
+        assert_int_equal(client_msg_parse(bytes_str(rows[i].json), arena, &msg), rows[i].err);
+        assert_int_equal(msg.part_count, 0);
+    }
+}
+
 static void a_batch_has_its_bounds(void **state)
 {
     char json[2048] = "{\"type\":\"batch_update\",\"updates\":[{}";
@@ -507,6 +558,8 @@ int main(void)
         cmocka_unit_test(depth),
         cmocka_unit_test(truncations),
         cmocka_unit_test(batches_are_sorted),
+        cmocka_unit_test(a_bad_update_is_a_part_that_is_refused),
+        cmocka_unit_test(what_spoils_a_whole_batch),
         cmocka_unit_test(a_batch_has_its_bounds),
         cmocka_unit_test(a_token_has_its_bound),
         cmocka_unit_test(no_memory),
