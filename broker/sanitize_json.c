@@ -29,18 +29,30 @@ static const char *clean_text(struct cleaning *c, struct bytes text)
     return c->err ? NULL : c->text.data;
 }
 
+/* The member under its clean name, unless that is taken. A clean name is there once, so who bears
+ * it may take it from one that was cleaned. Takes `child`. */
+static int put_member(json_t *object, const char *name, const char *clean, json_t *child)
+{
+    if (strcmp(name, clean) != 0 && json_object_get(object, clean)) {
+        json_decref(child);
+        return 0;
+    }
+    return json_object_set_new(object, clean, child) ? ERR_NOMEM : 0;
+}
+
 static json_t *clean_object(struct cleaning *c, const json_t *value)
 {
     json_t *out = json_object();
     void *at = json_object_iter((json_t *)(uintptr_t)value);
 
     for (; out && at && !c->err; at = json_object_iter_next((json_t *)(uintptr_t)value, at)) {
+        const char *name = json_object_iter_key(at);
         json_t *child = clean_value(c, json_object_iter_value(at));
-        const char *key = child ? clean_text(c, bytes_str(json_object_iter_key(at))) : NULL;
-        if (!key) {
+        const char *clean = child ? clean_text(c, bytes_str(name)) : NULL;
+        if (clean) {
+            c->err = put_member(out, name, clean, child);
+        } else {
             json_decref(child);
-        } else if (json_object_set_new(out, key, child)) {
-            c->err = ERR_NOMEM;
         }
     }
     return out;
