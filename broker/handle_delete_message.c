@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A deletion, by the author or staff: the row stays, emptied, so that ids and seqs stay true. */
+/* A deletion, by the author or staff: the row stays, emptied, so that ids and seqs stay true; and
+ * so does what a repeat of the message would be answered with. */
 #include "broker/content.h"
 #include "broker/frame_rules.h"
 
@@ -26,5 +27,6 @@ void handle_delete_message(struct world *w, struct work *work)
     if (content_conclude(w, work, code, &row)) {
         target.is_deleted = true;
         targets_put(w->targets, work->origin.partition, row.channel_id, row.message_id, &target);
+        recent_empty(w->recent, row.message_id);
     }
 }

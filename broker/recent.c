@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* A hash of (channel, author, client_id) with two lists in order of age. Used by the pipeline when
+/* A hash of (channel, author, client_id), another one of message ids, which are read out of the
+ * frames, and two lists in order of age. Used by the pipeline when
  * it handles chat messages, filled also from the database when a commit met a repeat. */
 #include "broker/recent.h"
 
 #include <uthash.h>
 #include <utlist.h>
 
+#include "common/buf.h"
 #include "common/mem.h"
 #include "proto/limits.h"
+#include "proto/server_msg.h"
 
 #define KEY_MAX (16u + CLIENT_ID_MAX_BYTES)
 
 struct recent_entry {
     UT_hash_handle hh;
+    UT_hash_handle by_id;
     struct recent_entry *next, *prev;
     struct rcbuf *frame;
+    int64_t message_id; /* 0 = not in the hash of ids */
     uint32_t partition;
     bool is_committed;
     size_t key_len;
@@ -22,7 +27,7 @@ struct recent_entry {
 };
 
 struct recent {
-    struct recent_entry *table;
+    struct recent_entry *table, *ids;
     struct recent_entry *committed, *pending; /* by age */
     uint32_t count;
     size_t bytes; /* of frames */
@@ -47,6 +52,9 @@ struct recent *recent_new(void)
 static void drop(struct recent *r, struct recent_entry *e)
 {
     HASH_DEL(r->table, e);
+    if (e->message_id) {
+        HASH_DELETE(by_id, r->ids, e);
+    }
     if (e->is_committed) {
         DL_DELETE(r->committed, e);
     } else {
@@ -80,6 +88,23 @@ static struct recent_entry *find(const struct recent *r, const char *key, size_t
     return e;
 }
 
+static struct recent_entry *find_id(const struct recent *r, int64_t message_id)
+{
+    struct recent_entry *e = NULL;
+    HASH_FIND(by_id, r->ids, &message_id, sizeof(message_id), e);
+    return e;
+}
+
+static void add_id(struct recent *r, struct recent_entry *e)
+{
+    int64_t id = server_chat_message_id(rcbuf_bytes(e->frame));
+
+    if (id && !find_id(r, id)) {
+        e->message_id = id;
+        HASH_ADD(by_id, r->ids, message_id, sizeof(e->message_id), e);
+    }
+}
+
 void recent_put(struct recent *r, uint32_t partition, const struct client_key *key,
                 struct rcbuf *frame)
 {
@@ -102,6 +127,7 @@ void recent_put(struct recent *r, uint32_t partition, const struct client_key *k
     e->partition = partition;
     e->frame = rcbuf_ref(frame);
     HASH_ADD_KEYPTR(hh, r->table, e->key, e->key_len, e);
+    add_id(r, e);
     DL_APPEND(r->pending, e);
     r->bytes += frame->len;
     r->count++;
@@ -126,6 +152,34 @@ struct rcbuf *recent_find(const struct recent *r, const struct client_key *key)
     size_t len = make_key(key, bytes);
     struct recent_entry *e = len ? find(r, bytes, len) : NULL;
     return e ? e->frame : NULL;
+}
+
+/* The entry's frame without its text, or NULL. */
+static struct rcbuf *emptied(const struct recent_entry *e)
+{
+    struct rcbuf *frame = NULL;
+    struct buf json;
+
+    buf_init(&json, e->frame->len);
+    if (server_chat_message_emptied(rcbuf_bytes(e->frame), &json) == 0) {
+        frame = rcbuf_new(buf_bytes(&json));
+    }
+    buf_done(&json);
+    return frame;
+}
+
+void recent_empty(struct recent *r, int64_t message_id)
+{
+    struct recent_entry *e = find_id(r, message_id);
+    struct rcbuf *frame = e ? emptied(e) : NULL;
+
+    if (frame) {
+        r->bytes -= e->frame->len - frame->len;
+        rcbuf_unref(e->frame);
+        e->frame = frame;
+    } else if (e) {
+        drop(r, e);
+    }
 }
 
 static void forget(struct recent *r, struct recent_entry *list, uint32_t partition)

@@ -26,6 +26,9 @@ void recent_put(struct recent *r, uint32_t partition, const struct client_key *k
 void recent_commit(struct recent *r, const struct client_key *key);
 /* The frame of the first copy (borrowed), or NULL. */
 struct rcbuf *recent_find(const struct recent *r, const struct client_key *key);
+/* The message was deleted: a repeat is answered as after its deletion, without the text. Without
+ * memory it is forgotten. An unknown one is nothing. */
+void recent_empty(struct recent *r, int64_t message_id);
 /* Forget what is not committed of a partition: it may never be. */
 void recent_forget_pending(struct recent *r, uint32_t partition);
 /* Forget all of a partition: others store its messages now. */

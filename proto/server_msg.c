@@ -3,6 +3,8 @@
  * the broker for what it answers and fans out, and by the gateway for what it answers itself. */
 #include "proto/server_msg.h"
 
+#include "proto/limits.h"
+
 /* A frame begins: {"type":"<type>" */
 static struct json_out begin(const char *type, struct buf *out)
 {
@@ -71,6 +73,64 @@ int server_chat_message(const struct chat_message *m, struct buf *out)
     json_ki64(&j, "seq", (int64_t)m->seq);
     put_client_id(&j, m->client_id);
     return finish(&j, start);
+}
+
+/* How such a frame begins; its id and its text follow. */
+#define MESSAGE_HEAD "{\"type\":\"chat_message\",\"message\":{\"id\":"
+#define TEXT_HEAD ",\"content\":\""
+
+static bool skip_text(struct bytes *rest, const char *text)
+{
+    size_t len = strlen(text);
+    bool is_there = rest->len >= len && memcmp(rest->ptr, text, len) == 0;
+
+    *rest = is_there ? bytes_skip(*rest, len) : *rest;
+    return is_there;
+}
+
+/* Past the id. Gives it, or 0. */
+static int64_t skip_id(struct bytes *rest)
+{
+    int64_t id = 0;
+
+    if (!skip_text(rest, MESSAGE_HEAD)) {
+        return 0;
+    }
+    while (rest->len > 0 && *rest->ptr >= '0' && *rest->ptr <= '9' && id <= ID_MAX / 10) {
+        id = id * 10 + (*rest->ptr - '0');
+        *rest = bytes_skip(*rest, 1);
+    }
+    return id;
+}
+
+int64_t server_chat_message_id(struct bytes frame)
+{
+    return skip_id(&frame);
+}
+
+int server_chat_message_emptied(struct bytes frame, struct buf *out)
+{
+    size_t start = out->len, end = 0;
+    struct bytes rest = frame;
+    int err;
+
+    if (skip_id(&rest) == 0 || !skip_text(&rest, TEXT_HEAD)) {
+        return ERR_SYNTAX;
+    }
+    while (end < rest.len && rest.ptr[end] != '"') {
+        end += rest.ptr[end] == '\\' ? 2 : 1; /* whatever is escaped does not end the text */
+    }
+    if (end >= rest.len) {
+        return ERR_SYNTAX;
+    }
+    err = buf_append(out, bytes_of(frame.ptr, frame.len - rest.len));
+    if (err == 0) {
+        err = buf_append(out, bytes_skip(rest, end));
+    }
+    if (err != 0) {
+        out->len = start;
+    }
+    return err;
 }
 
 int server_edit_message(const struct message_edit *e, struct buf *out)

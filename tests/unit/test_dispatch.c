@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "broker/dispatch.h"
+#include "broker/content.h"
 #include "proto/mp_read.h"
 
 #define GATEWAY BYTES_LIT("gw.1")
@@ -541,6 +541,42 @@ static void test_a_deletion_is_known_at_once(void **state)
     }
 }
 
+/* The author sends it again: told of the message as the database has it now. */
+static void test_a_repeat_does_not_bring_a_deleted_text_back(void **state)
+{
+    struct down_item items[7];
+    struct fixture f;
+    struct content_row row;
+    struct buf json;
+    char word[8];
+    (void)state;
+
+    buf_init(&json, 4096);
+    for (int is_committed = 0; is_committed < 2; is_committed++) {
+        begin(&f);
+        as_chat(&f, "secret");
+        f.work.env.frame.msg.client_id = BYTES_LIT("c");
+        dispatch(&f.world, &f.work);
+        if (is_committed) {
+            recent_commit(f.recent, &(struct client_key){7, 10, BYTES_LIT("c")});
+        }
+        row = f.fx.rows[0];
+        as_frame(&f, KIND_DELETE_MESSAGE, row.id, "");
+        dispatch(&f.world, &f.work);
+        as_chat(&f, "secret");
+        f.work.env.frame.msg.client_id = BYTES_LIT("c");
+        dispatch(&f.world, &f.work);
+        outcome(&f, word, items);
+        assert_string_equal(word, "TATAR");
+        row.content = BYTES_NONE;
+        buf_reset(&json);
+        assert_int_equal(content_render(&row, &json), 0);
+        assert_true(bytes_eq(items[4].reply.json, buf_bytes(&json)));
+        end(&f);
+    }
+    buf_done(&json);
+}
+
 static void test_receipts_move_forward_only(void **state)
 {
     static const struct {
@@ -678,6 +714,7 @@ int main(void)
         cmocka_unit_test(test_large_rooms_have_no_presence),
         cmocka_unit_test(test_who_may_change_what),
         cmocka_unit_test(test_a_deletion_is_known_at_once),
+        cmocka_unit_test(test_a_repeat_does_not_bring_a_deleted_text_back),
         cmocka_unit_test(test_receipts_move_forward_only),
         cmocka_unit_test(test_a_batch_is_not_for_its_own_socket),
         cmocka_unit_test(test_content_goes_into_the_log_a_deletion_begins_it_anew),

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "broker/recent.h"
+#include "common/mem.h"
 #include "proto/limits.h"
 
 static struct rcbuf *frame_of(const char *text)
@@ -38,6 +39,36 @@ static void test_key_is_channel_author_and_id(void **state)
     }
     rcbuf_unref(one);
     rcbuf_unref(two);
+    recent_free(r);
+}
+
+static void test_a_deleted_message_is_emptied(void **state)
+{
+#define FRAME(id, text)                                                                            \
+    "{\"type\":\"chat_message\",\"message\":{\"id\":" id ",\"content\":\"" text "\"}}"
+    struct recent *r = recent_new();
+    struct rcbuf *frames[] = {frame_of(FRAME("5", "secret")), frame_of(FRAME("6", "other"))};
+    struct client_key keys[] = {{1, 2, BYTES_LIT("x")}, {1, 2, BYTES_LIT("y")}};
+    (void)state;
+
+    for (size_t i = 0; i < 2; i++) {
+        recent_put(r, 0, &keys[i], frames[i]);
+        rcbuf_unref(frames[i]);
+    }
+    recent_empty(r, 7); /* unknown */
+    recent_empty(r, 0);
+    recent_empty(r, 5);
+    assert_true(bytes_eq_str(rcbuf_bytes(recent_find(r, &keys[0])), FRAME("5", "")));
+    assert_true(bytes_eq_str(rcbuf_bytes(recent_find(r, &keys[1])), FRAME("6", "other")));
+    recent_forget(r, 0);
+    recent_empty(r, 5);
+    assert_null(recent_find(r, &keys[0]));
+    recent_put(r, 0, &keys[1], frames[1] = frame_of(FRAME("6", "other")));
+    rcbuf_unref(frames[1]);
+    mem_fail_after(1);
+    recent_empty(r, 6); /* rather unknown than shown */
+    mem_fail_after(0);
+    assert_null(recent_find(r, &keys[1]));
     recent_free(r);
 }
 
@@ -155,6 +186,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_key_is_channel_author_and_id),
         cmocka_unit_test(test_client_id_lengths),
+        cmocka_unit_test(test_a_deleted_message_is_emptied),
         cmocka_unit_test(test_oldest_goes_first),
         cmocka_unit_test(test_committed_outlives_a_failure),
         cmocka_unit_test(test_long_frames_are_bounded),

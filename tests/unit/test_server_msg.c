@@ -73,6 +73,56 @@ static void chat_message(void **state)
     buf_done(&out);
 }
 
+/* Byte for byte what would be written for a message without a text. */
+static void a_deleted_message_is_its_frame_without_the_text(void **state)
+{
+    static const char *const TEXTS[] = {"",        "plain", "\\", "\"", "\\\"", "\",\"author\":{}",
+                                        "a\nb\\\\"};
+    struct chat_message m = sample_message();
+    struct buf frame, empty, got;
+
+    (void)state;
+    buf_init(&frame, 4096);
+    buf_init(&empty, 4096);
+    buf_init(&got, 4096);
+    m.client_id = BYTES_LIT("c");
+    m.content = BYTES_NONE;
+    assert_int_equal(server_chat_message(&m, &empty), 0);
+    for (size_t i = 0; i < sizeof(TEXTS) / sizeof(TEXTS[0]); i++) {
+        m.content = bytes_str(TEXTS[i]);
+        buf_reset(&frame);
+        buf_reset(&got);
+        assert_int_equal(server_chat_message(&m, &frame), 0);
+        assert_int_equal(server_chat_message_id(buf_bytes(&frame)), 456);
+        assert_int_equal(server_chat_message_emptied(buf_bytes(&frame), &got), 0);
+        assert_true(bytes_eq(buf_bytes(&got), buf_bytes(&empty)));
+    }
+    buf_done(&frame);
+    buf_done(&empty);
+    buf_done(&got);
+}
+
+static void what_is_no_message_has_no_id(void **state)
+{
+#define HEAD "{\"type\":\"chat_message\",\"message\":{\"id\":"
+    static const char *const FRAMES[] = {"", "{", HEAD, HEAD "\"1\"", "{\"type\":\"typing\"}"};
+    static const char *const CUT[] = {HEAD "7", HEAD "7,\"content\":\"",
+                                      HEAD "7,\"content\":\"a\\\""};
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 4096);
+    for (size_t i = 0; i < sizeof(FRAMES) / sizeof(FRAMES[0]); i++) {
+        assert_int_equal(server_chat_message_id(bytes_str(FRAMES[i])), 0);
+        assert_int_equal(server_chat_message_emptied(bytes_str(FRAMES[i]), &out), ERR_SYNTAX);
+    }
+    for (size_t i = 0; i < sizeof(CUT) / sizeof(CUT[0]); i++) {
+        assert_int_equal(server_chat_message_emptied(bytes_str(CUT[i]), &out), ERR_SYNTAX);
+    }
+    assert_int_equal(out.len, 0);
+    buf_done(&out);
+}
+
 static void message_alone(void **state)
 {
     struct chat_message m = sample_message();
@@ -317,6 +367,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(chat_message),
         cmocka_unit_test(message_alone),
+        cmocka_unit_test(a_deleted_message_is_its_frame_without_the_text),
+        cmocka_unit_test(what_is_no_message_has_no_id),
         cmocka_unit_test(keys_come_in_the_documented_order),
         cmocka_unit_test(chat_established),
         cmocka_unit_test(room_presence),
