@@ -62,7 +62,7 @@ struct up_leave {
     struct bytes username;
     struct bytes topic;
     bool is_clean;  /* a close frame came first */
-    bool is_typing; /* the others are told that it does not any more */
+    bool is_typing; /* the others are told that it does not any more, if it was the last one */
 };
 
 struct up_frame {

@@ -152,12 +152,18 @@ describe('typing', () => {
     await b.next('chat_message');
   }));
 
-  test('a disconnect switches it off', () => withTwo(async (a, b) => {
-    const third = await connect('alice', 'leads');
-    third.send({ type: 'typing', is_typing: true });
+  test('the disconnect of the last socket switches it off, that of another one does not', () => withTwo(async (a, b) => {
+    const other = await connect('alice', 'leads', { gateway: 1 });
+    a.send({ type: 'typing', is_typing: true });
     assert.equal((await b.next('typing')).is_typing, true);
-    third.socket.terminate();
+    const from = Date.now();
+    await other.close();
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await b.barrier();
+    assert.equal(b.frames.filter((f) => f.type === 'typing').length, 1);
+    a.socket.terminate();
     assert.equal((await b.next('typing')).is_typing, false);
+    assert.ok(Date.now() - from < 5000, 'long before it would end by itself');
   }));
 
   test('six seconds after the last one it is switched off by the server', () => withTwo(async (a, b) => {

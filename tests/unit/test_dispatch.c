@@ -389,6 +389,31 @@ static void test_presence_is_for_first_and_last_sockets(void **state)
     end(&f);
 }
 
+static void test_typing_ends_with_the_last_socket(void **state)
+{
+    struct down_item items[7];
+    struct fixture f;
+    char word[8];
+    (void)state;
+
+    begin(&f);
+    join(&f, 2, 10); /* ann's second socket */
+    join(&f, 3, 11);
+    f.work.env = (struct up_envelope){.kind = UP_LEAVE, .conn = 1};
+    f.work.env.leave.user_id = 10;
+    f.work.env.leave.is_typing = true;
+    dispatch(&f.world, &f.work);
+    outcome(&f, word, items);
+    assert_string_equal(word, "JJT");
+    f.work.env.conn = 2;
+    dispatch(&f.world, &f.work);
+    outcome(&f, word, items);
+    assert_string_equal(word, "JJTYT");
+    assert_int_equal(items[3].typing.user_id, 10);
+    assert_int_equal(items[3].typing.change, TYPING_STOP);
+    end(&f);
+}
+
 /* A first run took the connection out of the room's record, but died before it told the others. */
 static void test_a_leave_run_again_tells_the_others(void **state)
 {
@@ -710,6 +735,7 @@ int main(void)
         cmocka_unit_test(test_a_frame_that_gets_too_long_changes_nothing),
         cmocka_unit_test(test_without_ids_nothing_is_stored),
         cmocka_unit_test(test_presence_is_for_first_and_last_sockets),
+        cmocka_unit_test(test_typing_ends_with_the_last_socket),
         cmocka_unit_test(test_a_leave_run_again_tells_the_others),
         cmocka_unit_test(test_large_rooms_have_no_presence),
         cmocka_unit_test(test_who_may_change_what),
