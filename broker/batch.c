@@ -18,6 +18,7 @@ struct batch *batch_new(void *owner)
         return NULL;
     }
     effects_init(&b->fx, b->arena);
+    effects_init(&b->people_fx, b->arena);
     return b;
 }
 
@@ -27,6 +28,7 @@ void batch_free(struct batch *b)
         return;
     }
     effects_done(&b->fx);
+    effects_done(&b->people_fx);
     arena_free(b->arena);
     mem_free(b->works);
     mem_free(b);

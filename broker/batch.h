@@ -54,14 +54,14 @@ struct batch {
     struct content_row *again; /* takeover: rows to deliver again */
     struct room **again_rooms;
     size_t again_count;
-    struct bytes dead_gateway; /* its connections are to be removed */
-    struct effects fx;
+    struct bytes dead_gateway;    /* its connections are to be removed */
+    struct effects fx, people_fx; /* people_fx: what is shown of fx.ops */
     uint64_t submitted_us;
     unsigned waiting;    /* look-ups under way */
     unsigned deliveries; /* under way */
     unsigned refs;       /* callbacks that will still name this batch */
     int failure;         /* of a look-up */
-    bool is_prepared, is_dropped;
+    bool is_prepared, is_dropped, is_presence_tick;
 };
 
 /* Read and not yet committed. */

@@ -2,7 +2,8 @@
 /* Wires the broker together:
  *
  *   read link -> intake -> pipeline -> store / egress -> command link
- *                            ^ coordinator (leases), gateway_watch, access_watch (kicks)
+ *                            ^ coordinator (leases), gateway_watch, access_watch (kicks),
+ *                              notify_watch (what people are to be told)
  *
  * The pipeline only works while both Redis links and the store are up. */
 #include "broker/broker.h"
@@ -17,6 +18,7 @@
 #include "broker/gateway_watch.h"
 #include "broker/intake.h"
 #include "broker/io/store_pg.h"
+#include "broker/notify_watch.h"
 #include "common/health.h"
 #include "common/io/clock.h"
 #include "common/io/status_http.h"
@@ -42,6 +44,7 @@ struct broker {
     struct coordinator *coordinator;
     struct gateway_watch *watch;
     struct access_watch *access;
+    struct notify_watch *notify;
     struct status_http *status;
     struct health health;
     struct loop_signal *on_term, *on_int;
@@ -74,6 +77,7 @@ static void on_up(struct broker *b)
     coordinator_start(b->coordinator);
     gateway_watch_start(b->watch);
     access_watch_start(b->access);
+    notify_watch_start(b->notify);
 }
 
 static void on_down(struct broker *b)
@@ -89,6 +93,7 @@ static void on_down(struct broker *b)
     coordinator_pause(b->coordinator);
     gateway_watch_pause(b->watch);
     access_watch_pause(b->access);
+    notify_watch_pause(b->notify);
     if (b->is_leaving) {
         loop_stop(b->loop);
     }
@@ -178,6 +183,7 @@ static void free_parts(struct broker *b)
     egress_free(b->egress);
     gateway_watch_free(b->watch);
     access_watch_free(b->access);
+    notify_watch_free(b->notify);
     coordinator_free(b->coordinator);
     intake_free(b->intake);
     pipeline_free(b->pipeline);
@@ -243,6 +249,16 @@ static struct access_watch *build_access_watch(struct broker *b)
                                                         .arg = b});
 }
 
+static struct notify_watch *build_notify_watch(struct broker *b)
+{
+    return notify_watch_new(&(struct notify_watch_deps){.loop = b->loop,
+                                                        .redis = b->command,
+                                                        .store = b->store,
+                                                        .conf = b->conf,
+                                                        .is_owner = owns_first_partition,
+                                                        .arg = b});
+}
+
 static int build_work(struct broker *b)
 {
     struct bytes owner = bytes_str(b->owner);
@@ -278,7 +294,8 @@ static int build_work(struct broker *b)
     b->coordinator = coordinator_new(b->loop, b->command, b->pipeline, b->conf, owner);
     b->watch = gateway_watch_new(b->loop, b->command, b->pipeline, b->conf);
     b->access = build_access_watch(b);
-    return b->intake && b->coordinator && b->watch && b->access ? 0 : ERR_NOMEM;
+    b->notify = build_notify_watch(b);
+    return b->intake && b->coordinator && b->watch && b->access && b->notify ? 0 : ERR_NOMEM;
 }
 
 static void make_owner(struct broker *b)

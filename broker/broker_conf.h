@@ -28,6 +28,8 @@ struct broker_conf {
     uint32_t connections_per_user; /* 0 = no limit */
     uint32_t room_presence_limit;
     uint32_t resume_limit; /* frames that since= may bring */
+    uint32_t presence_grace_s, push_delay_s;
+    char *service_key; /* of services that notify; empty = nobody may */
     bool channel_auto_create;
 };
 

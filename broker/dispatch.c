@@ -51,20 +51,13 @@ void announce_presence(struct world *w, struct room *room, bool is_joined, int64
     }
     item.topic.topic = room_topic(room);
     item.topic.exclude_user = user_id;
+    item.topic.author = user_id;
     item.topic.json = buf_bytes(w->scratch);
     effects_publish(w->fx, room, &item);
 }
 
-static void handle_frame(struct world *w, struct work *work)
+static void handle_chat_frame(struct world *w, struct work *work)
 {
-    if (work->is_stored) {
-        reply_ack(w, work);
-        return;
-    }
-    if (work->is_stale) {
-        reply_error(w, work, CODE_SERVICE_UNAVAILABLE, NULL);
-        return;
-    }
     if (work->room->is_missing) {
         reply_error(w, work, CODE_CHANNEL_NOT_FOUND, NULL);
         return;
@@ -89,6 +82,9 @@ static void handle_frame(struct world *w, struct work *work)
     case KIND_BATCH_UPDATE:
         handle_batch_update(w, work);
         return;
+    case KIND_MARK_ALL_READ:
+    case KIND_DISMISS:
+    case KIND_STATUS_UPDATE:
     case KIND_REFRESH_TOKEN: /* travels as an UP_REFRESH */
     case KIND_PING:
     case KIND_HEARTBEAT:
@@ -99,17 +95,80 @@ static void handle_frame(struct world *w, struct work *work)
     reply_error(w, work, CODE_INVALID_MESSAGE, NULL);
 }
 
+static void handle_frame(struct world *w, struct work *work)
+{
+    if (work->is_stored) {
+        reply_ack(w, work);
+        return;
+    }
+    if (work->is_stale) {
+        reply_error(w, work, CODE_SERVICE_UNAVAILABLE, NULL);
+        return;
+    }
+    switch (work->room->kind) {
+    case TOPIC_KIND_CHAT:
+        handle_chat_frame(w, work);
+        return;
+    case TOPIC_KIND_USER:
+        handle_notification_frame(w, work);
+        return;
+    case TOPIC_KIND_STATUS:
+        handle_status_frame(w, work);
+        return;
+    case TOPIC_KIND_NONE:
+        break;
+    }
+    reply_error(w, work, CODE_CHANNEL_NOT_FOUND, NULL);
+}
+
+static void enter(struct world *w, struct work *work)
+{
+    switch (work->room->kind) {
+    case TOPIC_KIND_USER:
+        handle_notifications_join(w, work);
+        return;
+    case TOPIC_KIND_STATUS:
+        handle_status_join(w, work);
+        return;
+    case TOPIC_KIND_CHAT:
+    case TOPIC_KIND_NONE: /* is missing */
+        break;
+    }
+    handle_join(w, work);
+}
+
+static void leave(struct world *w, struct work *work)
+{
+    bool is_last;
+
+    switch (work->room->kind) {
+    case TOPIC_KIND_USER:
+        room_remove(work->room, work->gateway, work->env.conn, &is_last);
+        return;
+    case TOPIC_KIND_STATUS:
+        handle_status_leave(w, work);
+        return;
+    case TOPIC_KIND_CHAT:
+    case TOPIC_KIND_NONE:
+        break;
+    }
+    handle_leave(w, work);
+}
+
 void dispatch(struct world *w, struct work *work)
 {
     switch (work->env.kind) {
     case UP_JOIN:
-        handle_join(w, work);
+        enter(w, work);
         return;
     case UP_LEAVE:
-        handle_leave(w, work);
+        leave(w, work);
         return;
     case UP_FRAME:
         handle_frame(w, work);
+        return;
+    case UP_NOTIFY:
+        handle_notify(w, work);
         return;
     case UP_OPEN:
     case UP_HTTP:

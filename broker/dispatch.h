@@ -16,12 +16,15 @@
 enum channel_access { ACCESS_UNKNOWN, ACCESS_NO_CHANNEL, ACCESS_DENIED, ACCESS_ALLOWED };
 
 /* What a handler may know and use. */
+struct presence;
+
 struct world {
     uint64_t now_ms; /* wall clock */
     enum sanitize_mode sanitize_mode;
     uint32_t message_max_chars, room_presence_limit, resume_limit;
     struct recent *recent;
     struct targets *targets;
+    struct presence *presence;
     const int64_t *ids;  /* fresh message ids */
     size_t id_count;     /* taken from the front */
     struct buf *scratch; /* for the text of one frame */
@@ -35,6 +38,7 @@ struct work {
     uint32_t waited_ms; /* at its gateway, before it went into the stream */
     struct up_envelope env;
     struct room *room;    /* JOIN, LEAVE, FRAME: loaded, or marked is_missing */
+    struct rooms *rooms;  /* of its partition */
     bool is_stale;        /* too old: its sender was told that nothing was stored */
     bool is_replay;       /* at or below the committed position: must store nothing */
     bool is_stored;       /* replay: its row is there and was delivered again */
@@ -56,7 +60,19 @@ void handle_delete_message(struct world *w, struct work *work);
 void handle_typing(struct world *w, struct work *work);
 void handle_read_receipt(struct world *w, struct work *work);
 void handle_batch_update(struct world *w, struct work *work);
+void handle_notify(struct world *w, struct work *work);
+void handle_notification_frame(struct world *w, struct work *work);
+void handle_notifications_join(struct world *w, struct work *work);
+void handle_status_join(struct world *w, struct work *work);
+void handle_status_leave(struct world *w, struct work *work);
+void handle_status_frame(struct world *w, struct work *work);
+/* A gateway died with the last socket of somebody. */
+void status_user_gone(struct world *w, int64_t user_id, struct bytes username);
+/* Tell what has changed since the last tick. */
+void status_tick(struct world *w, const struct room *room);
 
+/* The answer to an UP_JOIN that is not granted. */
+void refuse_join(struct world *w, const struct work *work, enum client_code code);
 /* An answer to a frame's sender alone. */
 void reply_error(struct world *w, const struct work *work, enum client_code code,
                  const char *sentence);

@@ -30,6 +30,8 @@ void effects_done(struct effects *fx)
     channel_logs_done(&fx->logs);
     mem_free(fx->rows);
     mem_free(fx->reads);
+    mem_free(fx->ops);
+    mem_free(fx->presence);
     mem_free(fx->seqs);
     memset(fx, 0, sizeof(*fx));
 }
@@ -204,4 +206,30 @@ void effects_read(struct effects *fx, const struct read_row *row)
     }
     fx->reads = reads;
     reads[fx->read_count++] = *row;
+}
+
+void effects_people(struct effects *fx, const struct user_op *op, const struct work *work)
+{
+    struct people_op *ops = grow(fx->ops, fx->op_count, &fx->op_cap, sizeof(*ops));
+
+    if (!ops) {
+        fx->err = ERR_NOMEM;
+        return;
+    }
+    fx->ops = ops;
+    ops[fx->op_count++] = (struct people_op){*op, work};
+}
+
+void effects_presence(struct effects *fx, const struct presence_row *row)
+{
+    struct presence_row *rows =
+        grow(fx->presence, fx->presence_count, &fx->presence_cap, sizeof(*rows));
+
+    if (!rows) {
+        fx->err = ERR_NOMEM;
+        return;
+    }
+    fx->presence = rows;
+    rows[fx->presence_count++] = *row; /* names of statuses are static; the user's is not kept */
+    rows[fx->presence_count - 1].username = BYTES_NONE;
 }

@@ -7,6 +7,7 @@
 #include <uthash.h>
 #include "broker/channel_log.h"
 #include "broker/rooms.h"
+#include "broker/store_people.h"
 #include "broker/store.h"
 #include "common/arena.h"
 #include "common/buf.h"
@@ -23,6 +24,13 @@ struct effects_gateway {
     uint32_t item_count;
 };
 
+struct work;
+
+struct people_op { /* what is done for the sockets of people, when the batch is committed */
+    struct user_op op;
+    const struct work *work; /* who is answered */
+};
+
 struct effects {
     struct arena *arena;
     struct effects_gateway *gateways;
@@ -33,6 +41,10 @@ struct effects {
     struct seq_move *seqs;
     size_t seq_count, seq_cap;
     struct channel_logs logs;
+    struct presence_row *presence; /* what the others are told of */
+    size_t presence_count, presence_cap;
+    struct people_op *ops;
+    size_t op_count, op_cap;
     struct down_section open; /* partition and origin of the section that is open */
     struct buf scratch;
     int err; /* sticky: ERR_NOMEM, ERR_FULL */
@@ -55,7 +67,11 @@ void effects_publish_but(struct effects *fx, const struct room *room, const stru
 void effects_store(struct effects *fx, const struct content_row *row);
 /* Store how far somebody has read. */
 void effects_read(struct effects *fx, const struct read_row *row);
-/* Is there anything for the database? */
+/* Note a person's presence for the database; the user's name is not kept. */
+void effects_presence(struct effects *fx, const struct presence_row *row);
+/* Do something for people's sockets; the work is borrowed until the batch ends. */
+void effects_people(struct effects *fx, const struct user_op *op, const struct work *work);
+/* Is there anything for the commit? */
 static inline bool effects_has_stores(const struct effects *fx)
 {
     return fx->row_count > 0 || fx->read_count > 0;

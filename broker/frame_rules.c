@@ -7,7 +7,9 @@ enum client_code rule_channel(const struct work *work)
 {
     const struct client_msg *msg = &work->env.frame.msg;
 
-    if (msg->channel_id == 0 || msg->channel_id == work->room->channel_id) {
+    bool is_outside = work->env.frame.is_outside;
+
+    if (!is_outside && (msg->channel_id == 0 || msg->channel_id == work->room->channel_id)) {
         return CODE_NONE;
     }
     switch (work->other_channel) {
@@ -19,7 +21,7 @@ enum client_code rule_channel(const struct work *work)
     case ACCESS_ALLOWED:
         break;
     }
-    return CODE_INVALID_MESSAGE;
+    return is_outside ? CODE_NONE : CODE_INVALID_MESSAGE;
 }
 
 /* Memory first: it knows what earlier frames of this batch did. */

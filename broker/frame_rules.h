@@ -4,7 +4,7 @@
  * may be. Pure; each gives CODE_NONE or what the sender is told. */
 #include "broker/dispatch.h"
 
-/* `channel_id`, if given, must be the socket's own channel. */
+/* `channel_id`, if given, must be the socket's own channel; a frame from outside needs access. */
 enum client_code rule_channel(const struct work *work);
 /* The message that the frame is about (message_id or reply_to): is it one of this channel? */
 bool rule_target(const struct world *w, const struct work *work, struct target_state *out_target);

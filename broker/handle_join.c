@@ -3,7 +3,7 @@
  * told of a user's first connection. Access was checked when the connection was granted. */
 #include "broker/dispatch.h"
 
-static void refuse(struct world *w, const struct work *work, enum client_code code)
+void refuse_join(struct world *w, const struct work *work, enum client_code code)
 {
     struct down_item item = {.kind = DOWN_REFUSED, .conn = work->env.conn};
     item.refused.code = code;
@@ -70,13 +70,13 @@ void handle_join(struct world *w, struct work *work)
     int err;
 
     if (work->room->is_missing) {
-        refuse(w, work, CODE_CHANNEL_NOT_FOUND);
+        refuse_join(w, work, CODE_CHANNEL_NOT_FOUND);
         return;
     }
     err = room_add(work->room, work->gateway, work->env.conn, join->actor.user_id,
                    join->actor.username, &is_first);
     if (err) {
-        refuse(w, work, CODE_SERVICE_UNAVAILABLE);
+        refuse_join(w, work, CODE_SERVICE_UNAVAILABLE);
         return;
     }
     item.joined.topic = room_topic(work->room);

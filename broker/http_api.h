@@ -24,7 +24,8 @@
     X(SEARCH, "GET", "/api/channels/<id>/search/", "search")                                       \
     X(TOKEN_BLACKLIST, "POST", "/api/token/blacklist/", "token_blacklist")                         \
     X(LOGIN, "POST", "/api/login/", "login")                                                       \
-    X(LOGOUT, "POST", "/api/logout/", "logout")
+    X(LOGOUT, "POST", "/api/logout/", "logout")                                                    \
+    X(NOTIFY, "POST", "/api/notifications/", "notify")
 
 enum http_route {
     ROUTE_NONE = 0,

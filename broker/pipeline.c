@@ -13,6 +13,7 @@
 #include "common/mem.h"
 
 #define ROOM_EVICT_INTERVAL_MS 10000u
+#define PRESENCE_TICK_MS 100u /* changes within it are told net, in one batch */
 
 void pipeline_schedule(struct pipeline *pl)
 {
@@ -272,16 +273,20 @@ struct pipeline *pipeline_new(const struct pipeline_deps *deps)
     pl->recent = recent_new();
     pl->targets = targets_new();
     pl->prefetch.targets = pl->targets;
+    pl->presence = presence_new(deps->conf->presence_grace_s * 1000);
+    pl->prefetch.presence = pl->presence;
+    pl->presence_timer = loop_timer_new(deps->loop, pipeline_on_presence_time, pl);
     pl->ids = id_pool_new(deps->store, on_ids, pl);
     pl->retry_timer = loop_timer_new(deps->loop, pipeline_retry, pl);
     pl->watermark_timer = loop_timer_new(deps->loop, watermark_write_all, pl);
     pl->evict_timer = loop_timer_new(deps->loop, pipeline_on_evict_time, pl);
-    if (!pl->recent || !pl->targets || !pl->ids || !pl->retry_timer || !pl->watermark_timer ||
-        !pl->evict_timer) {
+    if (!pl->recent || !pl->targets || !pl->presence || !pl->presence_timer || !pl->ids ||
+        !pl->retry_timer || !pl->watermark_timer || !pl->evict_timer) {
         pipeline_free(pl);
         return NULL;
     }
     loop_timer_start(pl->watermark_timer, WATERMARK_INTERVAL_MS, WATERMARK_INTERVAL_MS);
+    loop_timer_start(pl->presence_timer, PRESENCE_TICK_MS, PRESENCE_TICK_MS);
     loop_timer_start(pl->evict_timer, ROOM_EVICT_INTERVAL_MS, ROOM_EVICT_INTERVAL_MS);
     return pl;
 }
@@ -296,9 +301,11 @@ void pipeline_free(struct pipeline *pl)
     loop_timer_free(pl->retry_timer);
     loop_timer_free(pl->watermark_timer);
     loop_timer_free(pl->evict_timer);
+    loop_timer_free(pl->presence_timer);
     id_pool_free(pl->ids);
     recent_free(pl->recent);
     targets_free(pl->targets);
+    presence_free(pl->presence);
     buf_done(&pl->scratch);
     mem_free(pl);
 }

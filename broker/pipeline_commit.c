@@ -129,6 +129,12 @@ static void on_delivered(void *arg, int err)
     }
 }
 
+void pipeline_on_told(void *arg, int err, const struct redis_value *v)
+{
+    (void)v;
+    on_delivered(arg, err);
+}
+
 /* May all its sections be queued? Otherwise Redis takes them more slowly than we commit; the batch
  * waits, and with PIPELINE_BATCHES_MAX of them reading stops. */
 static bool can_deliver(const struct pipeline *pl, const struct batch *b)
@@ -145,15 +151,20 @@ static bool can_deliver(const struct pipeline *pl, const struct batch *b)
 /* Returns false when the batch was aborted. */
 bool pipeline_deliver(struct pipeline *pl, struct batch *b)
 {
-    struct effects_gateway *g, *tmp;
-
     if (!can_deliver(pl, b)) {
         pipeline_retry_soon(pl);
         return true;
     }
     pipeline_set_state(pl, b, BATCH_DELIVERING);
     content_log_write(pl, b); /* before anybody can hear of it and ask for what was before */
-    HASH_ITER(hh, b->fx.gateways, g, tmp) {
+    return pipeline_notify(pl, b) && pipeline_do_people(pl, b) && pipeline_send(pl, b, &b->fx);
+}
+
+bool pipeline_send(struct pipeline *pl, struct batch *b, const struct effects *fx)
+{
+    struct effects_gateway *g, *tmp;
+
+    HASH_ITER(hh, fx->gateways, g, tmp) {
         int err;
         if (g->section_count == 0) {
             continue;
@@ -170,6 +181,7 @@ bool pipeline_deliver(struct pipeline *pl, struct batch *b)
     }
     if (b->deliveries == 0) {
         b->state = BATCH_DELIVERED;
+        pipeline_schedule(pl);
     }
     return true;
 }

@@ -27,7 +27,7 @@ static void record(struct pipeline *pl, struct world *world, const struct work *
     char field[GATEWAY_NAME_MAX + 20];
     int len = connection_field(w->gateway, w->env.conn, field, sizeof(field));
     struct stream_key key =
-        key_sub(pl->deps.conf->redis_prefix, w->origin.partition, room_topic(w->room));
+        key_sub(pl->deps.conf->redis_prefix, w->origin.partition, room_record(w->room));
     struct bytes argv[] = {value ? BYTES_LIT("HSET") : BYTES_LIT("HDEL"), stream_key_bytes(&key),
                            bytes_of(field, (size_t)len), value ? *value : BYTES_NONE};
     int err = redis_link_command(pl->deps.redis, argv, value ? 4 : 3, NULL, NULL);
@@ -72,6 +72,10 @@ bool pipeline_is_poison(const struct pipeline *pl, const struct origin *origin)
 static void handle_work(struct pipeline *pl, struct world *world, struct work *w)
 {
     if (up_kind_is_request(w->env.kind)) {
+        return;
+    }
+    if (w->env.kind == UP_NOTIFY) {
+        dispatch(world, w);
         return;
     }
     if (w->env.kind == UP_LEAVE) {
@@ -142,6 +146,12 @@ static void handle_again(struct pipeline *pl, struct world *world, struct batch 
 
 static void on_user_gone(void *arg, struct room *room, int64_t user_id, struct bytes username)
 {
+    if (room->kind == TOPIC_KIND_STATUS) {
+        status_user_gone(arg, user_id, username);
+    }
+    if (room->kind != TOPIC_KIND_CHAT) {
+        return;
+    }
     announce_typing(arg, room, user_id, username, TYPING_STOP);
     announce_presence(arg, room, false, user_id, username);
 }
@@ -153,7 +163,7 @@ static void record_dead_gateway(struct pipeline *pl, uint32_t partition, const s
     static const char script[] = "for _, f in ipairs(redis.call('HKEYS', KEYS[1])) do "
                                  "if string.sub(f, 1, #ARGV[1] + 1) == ARGV[1] .. '/' then "
                                  "redis.call('HDEL', KEYS[1], f) end end return 1";
-    struct stream_key key = key_sub(pl->deps.conf->redis_prefix, partition, room_topic(room));
+    struct stream_key key = key_sub(pl->deps.conf->redis_prefix, partition, room_record(room));
     int err = redis_link_command(pl->deps.redis,
                                  (struct bytes[]){BYTES_LIT("EVAL"), bytes_str(script),
                                                   BYTES_LIT("1"), stream_key_bytes(&key), gateway},
@@ -163,17 +173,30 @@ static void record_dead_gateway(struct pipeline *pl, uint32_t partition, const s
     }
 }
 
+static void remove_from_room(struct pipeline *pl, struct world *world,
+                             const struct batch_part *part, struct room *room, struct bytes gateway)
+{
+    if (room->kind != TOPIC_KIND_USER) { /* they share a record: once is enough */
+        record_dead_gateway(pl, part->p->id, room, gateway);
+    }
+    room_remove_gateway(room, gateway, on_user_gone, world);
+}
+
 static void handle_dead_gateway(struct pipeline *pl, struct world *world, struct batch *b)
 {
     struct room *room, *tmp;
 
     for (size_t i = 0; i < b->part_count; i++) {
+        const struct room *of_users = NULL;
         effects_begin(world->fx, b->parts[i].p->id, (struct entry_id){0, 0});
         HASH_ITER(hh, b->parts[i].p->rooms.table, room, tmp) {
             if (room_has_gateway(room, b->dead_gateway)) {
-                record_dead_gateway(pl, b->parts[i].p->id, room, b->dead_gateway);
-                room_remove_gateway(room, b->dead_gateway, on_user_gone, world);
+                of_users = room->kind == TOPIC_KIND_USER ? room : of_users;
+                remove_from_room(pl, world, &b->parts[i], room, b->dead_gateway);
             }
+        }
+        if (of_users) {
+            record_dead_gateway(pl, b->parts[i].p->id, of_users, b->dead_gateway);
         }
     }
     log_info("gateway_removed", LOG_BYTES("gateway", b->dead_gateway),
@@ -202,6 +225,7 @@ int pipeline_handle(struct pipeline *pl, struct batch *b)
                           .resume_limit = conf->resume_limit,
                           .recent = pl->recent,
                           .targets = pl->targets,
+                          .presence = pl->presence,
                           .scratch = &pl->scratch,
                           .fx = &b->fx};
     struct entry_id entry = {0, 0};
@@ -211,6 +235,9 @@ int pipeline_handle(struct pipeline *pl, struct batch *b)
     handle_again(pl, &world, b);
     if (b->dead_gateway.len) {
         handle_dead_gateway(pl, &world, b);
+    }
+    if (b->is_presence_tick) {
+        pipeline_handle_presence(pl, &world, b);
     }
     for (size_t i = 0; i < b->work_count && !b->fx.err; i++) {
         struct work *w = &b->works[i];

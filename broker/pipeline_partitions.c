@@ -23,6 +23,7 @@ static void forget(struct pipeline *pl, struct partition *p, enum partition_stat
         recent_forget_pending(pl->recent, p->id);
     }
     targets_forget(pl->targets, p->id);
+    pipeline_forget_presence(pl, p);
 }
 
 static void start_takeover(struct pipeline *pl, struct partition *p)
@@ -261,6 +262,8 @@ void pipeline_drop_all(struct pipeline *pl)
     }
     recent_clear(pl->recent);
     targets_clear(pl->targets);
+    presence_clear(pl->presence);
+    pl->is_presence_tick_under_way = false;
     id_pool_empty(pl->ids);
 }
 
@@ -275,7 +278,7 @@ void pipeline_evict_rooms(struct pipeline *pl)
     pl->want_evict = false;
     for (uint32_t i = 0; i < pl->deps.conf->partitions; i++) {
         HASH_ITER(hh, pl->partitions[i].rooms.table, room, tmp) {
-            if (room_is_empty(room) && !room->is_loading) {
+            if (room_is_empty(room) && !room->is_loading && room->kind != TOPIC_KIND_STATUS) {
                 rooms_drop(&pl->partitions[i].rooms, room);
             }
         }

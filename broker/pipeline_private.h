@@ -4,8 +4,11 @@
 #include "broker/id_pool.h"
 #include "broker/pipeline.h"
 #include "broker/prefetch.h"
+#include "broker/presence.h"
 #include "broker/recent.h"
+#include "common/io/clock.h"
 #include "common/metrics.h"
+#include "proto/stream_keys.h"
 
 struct poison {
     uint32_t partition;
@@ -23,9 +26,11 @@ struct pipeline {
     uint32_t batch_count, open_count, commits;
     struct recent *recent;
     struct targets *targets;
+    struct presence *presence;
+    bool is_presence_tick_under_way;
     struct id_pool *ids;
     struct buf scratch;
-    struct loop_timer *retry_timer, *watermark_timer, *evict_timer;
+    struct loop_timer *retry_timer, *watermark_timer, *evict_timer, *presence_timer;
     bool want_evict;
     struct loop_task run_task;
     uint32_t single_entries; /* reads left in the careful mode */
@@ -51,6 +56,17 @@ void pipeline_remove_batch(struct pipeline *pl, struct batch *b);
 NODISCARD int pipeline_commit(struct pipeline *pl, struct batch *b);
 bool pipeline_deliver(struct pipeline *pl, struct batch *b); /* false: it was aborted */
 void pipeline_finish_delivered(struct pipeline *pl);
+/* Hand the sections to egress; each counts as a delivery of the batch. false: it was aborted. */
+bool pipeline_send(struct pipeline *pl, struct batch *b, const struct effects *fx);
+/* An answer to something that counts as a delivery of the batch `arg`. */
+void pipeline_on_told(void *arg, int err, const struct redis_value *v);
+/* pipeline_notify.c */
+bool pipeline_notify(struct pipeline *pl, struct batch *b); /* false: it was aborted */
+/* pipeline_people.c */
+bool pipeline_do_people(struct pipeline *pl, struct batch *b); /* false: it was aborted */
+void pipeline_on_presence_time(void *pipeline);
+void pipeline_handle_presence(struct pipeline *pl, struct world *world, struct batch *b);
+void pipeline_forget_presence(struct pipeline *pl, const struct partition *p);
 /* content_log.c */
 void content_log_write(struct pipeline *pl, struct batch *b);
 /* pipeline_partitions.c */

@@ -2,24 +2,15 @@
 /* Asks PostgreSQL and Redis for what a batch needs before it can be handled. Answers are written
  * into the batch's works and rooms, unless the batch was dropped meanwhile. A failed look-up
  * leaves batch->failure; the pipeline decides what that means. */
-#include "broker/prefetch.h"
+#include "broker/prefetch_impl.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "broker/frame_rules.h"
-#include "common/log.h"
 #include "common/mem.h"
 #include "proto/stream_keys.h"
 
-struct lookup {
-    const struct prefetch_deps *deps;
-    struct batch *b;
-    struct room *room;
-    struct work *work;
-};
-
-static void lookup_end(struct lookup *l, int err)
+void lookup_end(struct lookup *l, int err)
 {
     const struct prefetch_deps *deps = l->deps;
     struct batch *b = l->b;
@@ -34,155 +25,26 @@ static void lookup_end(struct lookup *l, int err)
     }
 }
 
-static struct lookup *lookup_begin(const struct prefetch_deps *deps, struct batch *b,
-                                   struct room *room, struct work *work)
+struct lookup *lookup_begin(const struct prefetch_deps *deps, struct batch *b, struct room *room,
+                            struct work *work)
 {
     struct lookup *l = mem_zalloc(sizeof(*l));
     if (!l) {
         b->failure = ERR_NOMEM;
         return NULL;
     }
-    *l = (struct lookup){deps, b, room, work};
+    *l = (struct lookup){.deps = deps, .b = b, .room = room, .work = work};
     b->waiting++;
     b->refs++;
     return l;
 }
 
-/* Submitting failed: nothing will call back. */
-static void lookup_cancel(struct lookup *l, int err)
+void lookup_cancel(struct lookup *l, int err)
 {
     l->b->failure = err;
     l->b->waiting--;
     l->b->refs--;
     mem_free(l);
-}
-
-/* "<gateway>/<conn hex>" -> "<user id> <username>" */
-static void add_connection(struct room *room, struct bytes field, struct bytes value)
-{
-    const char *slash = field.len ? memrchr(field.ptr, '/', field.len) : NULL;
-    const char *space = value.len ? memchr(value.ptr, ' ', value.len) : NULL;
-    char number[24] = {0};
-    struct bytes gateway, conn, user;
-    bool is_first;
-
-    if (!slash || !space) {
-        return;
-    }
-    gateway = bytes_of(field.ptr, (size_t)(slash - field.ptr));
-    conn = bytes_skip(field, gateway.len + 1);
-    user = bytes_of(value.ptr, (size_t)(space - value.ptr));
-    if (conn.len == 0 || conn.len > 16 || user.len == 0 || user.len > 16) {
-        return;
-    }
-    memcpy(number, conn.ptr, conn.len);
-    uint64_t conn_id = strtoull(number, NULL, 16);
-    memset(number, 0, sizeof(number));
-    memcpy(number, user.ptr, user.len);
-    int64_t user_id = strtoll(number, NULL, 10);
-    struct bytes username = bytes_skip(value, user.len + 1);
-    if (conn_id && user_id > 0 && username.len <= USERNAME_MAX_BYTES &&
-        room_add(room, gateway, conn_id, user_id, username, &is_first)) {
-        log_warn("room_connection_not_loaded", LOG_I64("channel", room->channel_id));
-    }
-}
-
-static void on_connections(void *arg, int err, const struct redis_value *v)
-{
-    struct lookup *l = arg;
-    struct room *room = l->room;
-
-    if (!l->b->is_dropped) {
-        room->is_loading = false;
-        if (!err) {
-            for (size_t i = 0; i + 1 < redis_value_count(v); i += 2) {
-                add_connection(room, redis_value_bytes(redis_value_at(v, i)),
-                               redis_value_bytes(redis_value_at(v, i + 1)));
-            }
-            room->is_loaded = true;
-        }
-    }
-    lookup_end(l, err);
-}
-
-/* A log that knows more than the database is of another life of it (a backup, a replica that was
- * behind): it would answer with what never happened, and take no new frame. */
-static void check_log(const struct lookup *l)
-{
-    static const char script[] =
-        "local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1] "
-        "if last and tonumber(string.match(last[1], '^%d+')) > tonumber(ARGV[1]) then "
-        "return redis.call('DEL', KEYS[1]) end return 0";
-    uint32_t partition = partition_of(room_topic(l->room), l->deps->partitions);
-    struct stream_key key = key_log(l->deps->prefix, partition, room_topic(l->room));
-    char last_seq[24];
-    int err;
-
-    snprintf(last_seq, sizeof(last_seq), "%llu", (unsigned long long)l->room->last_seq);
-    err = redis_link_command(l->deps->redis,
-                             (struct bytes[]){BYTES_LIT("EVAL"), bytes_str(script), BYTES_LIT("1"),
-                                              stream_key_bytes(&key), bytes_str(last_seq)},
-                             5, NULL, NULL);
-    if (err) {
-        log_debug("log_not_checked", LOG_ERR(err));
-    }
-}
-
-static int load_connections(struct lookup *l)
-{
-    uint32_t partition = partition_of(room_topic(l->room), l->deps->partitions);
-    struct stream_key key = key_sub(l->deps->prefix, partition, room_topic(l->room));
-    struct bytes argv[] = {BYTES_LIT("HGETALL"), stream_key_bytes(&key)};
-    return redis_link_command(l->deps->redis, argv, 2, on_connections, l);
-}
-
-static void on_channel(void *arg, int err, const struct channel_row *channel)
-{
-    struct lookup *l = arg;
-
-    if (err || l->b->is_dropped) {
-        if (!l->b->is_dropped) {
-            l->room->is_loading = false;
-        }
-        lookup_end(l, err);
-        return;
-    }
-    l->room->is_missing = channel == NULL;
-    if (channel) {
-        l->room->last_seq = channel->last_seq;
-        err = room_set_name(l->room, channel->name);
-        check_log(l);
-    }
-    err = err ? err : load_connections(l);
-    if (err) {
-        l->room->is_loading = false;
-        lookup_end(l, err);
-    }
-}
-
-static void load_room(const struct prefetch_deps *deps, struct batch *b, struct room *room)
-{
-    struct lookup *l;
-    int err;
-
-    if (room->is_loaded || room->is_loading) {
-        return;
-    }
-    if (topic_channel(room_topic(room), &room->channel_id)) {
-        room->is_missing = true;
-        room->is_loaded = true;
-        return;
-    }
-    l = lookup_begin(deps, b, room, NULL);
-    if (!l) {
-        return;
-    }
-    room->is_loading = true;
-    err = store_channel_by_id(deps->store, room->channel_id, 0, on_channel, l);
-    if (err) {
-        room->is_loading = false;
-        lookup_cancel(l, err);
-    }
 }
 
 static void on_target(void *arg, int err, const struct target_row *target)
@@ -265,15 +127,16 @@ static void look_up_target(const struct prefetch_deps *deps, struct batch *b, st
 static void look_up_frame(const struct prefetch_deps *deps, struct batch *b, struct work *w)
 {
     const struct client_msg *msg = &w->env.frame.msg;
+    int64_t channel_id = msg->channel_id ? msg->channel_id : w->room->channel_id;
+    bool is_other = w->env.frame.is_outside || channel_id != w->room->channel_id;
     struct lookup *l;
     int err;
 
     if (frame_target_id(msg) && !w->is_target_known) {
         look_up_target(deps, b, w);
     }
-    if (msg->channel_id && msg->channel_id != w->room->channel_id &&
-        w->other_channel == ACCESS_UNKNOWN && (l = lookup_begin(deps, b, NULL, w))) {
-        err = store_channel_by_id(deps->store, msg->channel_id, w->env.frame.actor.user_id,
+    if (is_other && w->other_channel == ACCESS_UNKNOWN && (l = lookup_begin(deps, b, NULL, w))) {
+        err = store_channel_by_id(deps->store, channel_id, w->env.frame.actor.user_id,
                                   on_other_channel, l);
         if (err) {
             lookup_cancel(l, err);
@@ -294,6 +157,7 @@ static struct bytes topic_of(const struct work *w)
     case UP_HTTP:
     case UP_HISTORY:
     case UP_REFRESH:
+    case UP_NOTIFY:
         break;
     }
     return BYTES_NONE;
@@ -324,7 +188,13 @@ static void find_room(const struct prefetch_deps *deps, struct batch *b, struct 
         b->failure = ERR_NOMEM;
         return;
     }
-    load_room(deps, b, w->room);
+    w->rooms = &p->rooms;
+    if (w->room->kind == TOPIC_KIND_USER) {
+        prefetch_users(deps, b, p);
+        w->room->is_loaded = true; /* as far as all of them are: they are before this is handled */
+    } else {
+        prefetch_room(deps, b, w->room);
+    }
 }
 
 static bool reads_message(const struct prefetch_deps *deps, struct batch *b, const struct work *w)
@@ -358,7 +228,7 @@ static void find_again_rooms(const struct prefetch_deps *deps, struct batch *b)
             b->failure = ERR_NOMEM;
             return;
         }
-        load_room(deps, b, b->again_rooms[i]);
+        prefetch_room(deps, b, b->again_rooms[i]);
     }
 }
 
@@ -368,14 +238,18 @@ void prefetch_start(const struct prefetch_deps *deps, struct batch *b)
     find_again_rooms(deps, b);
     for (size_t i = 0; i < b->work_count && !b->failure; i++) {
         struct work *w = &b->works[i];
-        if (up_kind_is_request(w->env.kind)) {
+        if (w->env.kind == UP_NOTIFY) {
+            struct partition *p = partition_of_work(b, w);
+            w->rooms = &p->rooms;
+            prefetch_users(deps, b, p);
+        }
+        if (up_kind_is_request(w->env.kind) || w->env.kind == UP_NOTIFY) {
             continue;
         }
         find_room(deps, b, w);
-        if (w->room && w->env.kind == UP_FRAME && !w->is_stored) {
-            if (w->room->channel_id == 0 && topic_channel(topic_of(w), &w->room->channel_id)) {
-                continue;
-            }
+        if (w->room && w->room->kind == TOPIC_KIND_CHAT && w->env.kind == UP_FRAME &&
+            !w->is_stored) {
+            w->room->channel_id = w->room->owner_id;
             look_up_frame(deps, b, w);
         }
     }

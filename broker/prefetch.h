@@ -7,12 +7,15 @@
 #include "broker/store.h"
 #include "common/io/redis_link.h"
 
+#define PRESENCE_PAGE 1000u /* people read at a time when the room of statuses is taken over */
+
 struct prefetch_deps {
     struct store *store;
     struct redis_link *redis;
     const char *prefix;
     uint32_t partitions;
     struct targets *targets;
+    struct presence *presence;
     /* All look-ups of the batch have ended; batch->failure has the first error. */
     void (*on_done)(void *arg, struct batch *b);
     void *arg;

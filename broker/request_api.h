@@ -13,6 +13,7 @@ struct api_work {
     void (*run)(struct request *req); /* once it is known who it is */
     int64_t user_id;
     bool is_staff;
+    size_t accepted;                          /* request_notify.c: people */
     struct page_query page;                   /* request_pages.c */
     struct http_field fields[API_FIELDS_MAX]; /* request_channels.c */
     size_t input_len;
@@ -43,6 +44,9 @@ void request_channels(struct request *req, const struct up_http *http);
 void request_channel_create(struct request *req, const struct up_http *http);
 void request_member_add(struct request *req, const struct up_http *http);
 void request_member_remove(struct request *req, const struct up_http *http);
+
+/* ---- handlers: request_notify.c ---- */
+void request_notify(struct request *req, const struct up_http *http);
 
 /* ---- handlers: request_pages.c ---- */
 void request_messages(struct request *req, const struct up_http *http);

@@ -23,6 +23,7 @@ static handler_fn *const HANDLERS[ROUTE_COUNT] = {
     [ROUTE_TOKEN_BLACKLIST] = request_token_blacklist,
     [ROUTE_LOGIN] = request_login_session,
     [ROUTE_LOGOUT] = request_session_logout,
+    [ROUTE_NOTIFY] = request_notify,
 };
 
 void request_http_answer(struct request *req, const struct http_answer *answer)

@@ -14,6 +14,7 @@
 
 #include "broker/access_watch.h"
 #include "broker/channel_name.h"
+#include "broker/rooms.h"
 #include "common/io/clock.h"
 
 #define OPEN_DATA_MAX_MS (KICK_REPEAT_MS - 300) /* the rest is for the way to the gateway */
@@ -187,6 +188,19 @@ static size_t copy(char *to, size_t room, struct bytes from)
     return len;
 }
 
+/* Of the endpoints without rooms: a person's notifications, or everybody's status. */
+static size_t own_topic(const struct open_work *w, char *to, size_t room)
+{
+    int n = 0;
+
+    if (w->endpoint == ENDPOINT_NOTIFICATIONS) {
+        n = snprintf(to, room, "user:%" PRId64, w->user_id);
+    } else if (w->endpoint == ENDPOINT_STATUS) {
+        n = snprintf(to, room, "%s", TOPIC_STATUS);
+    }
+    return n > 0 && (size_t)n < room ? (size_t)n : 0;
+}
+
 static void on_user(struct request *req, int err, const struct user_row *user)
 {
     struct open_work *w = &req->work.open;
@@ -196,7 +210,8 @@ static void on_user(struct request *req, int err, const struct user_row *user)
                                                    : CODE_SERVICE_UNAVAILABLE);
         return;
     }
-    if (w->room_len == 0 && w->direct_id == 0) { /* said only to those who are somebody */
+    if (w->endpoint == ENDPOINT_CHAT && w->room_len == 0 && w->direct_id == 0) {
+        /* said only to those who are somebody */
         request_open_refuse(req, CODE_CHANNEL_NOT_FOUND);
         return;
     }
@@ -208,13 +223,23 @@ static void on_user(struct request *req, int err, const struct user_row *user)
         request_open_refuse(req, CODE_INTERNAL_ERROR);
         return;
     }
-    find_channel(req);
+    if (w->endpoint == ENDPOINT_CHAT) {
+        find_channel(req);
+        return;
+    }
+    w->topic_len = own_topic(w, w->topic, sizeof(w->topic));
+    if (w->topic_len == 0) { /* an endpoint that is not known here */
+        request_open_refuse(req, CODE_CHANNEL_NOT_FOUND);
+        return;
+    }
+    take_place(req);
 }
 
 void request_open_start(struct request *req, const struct up_open *open)
 {
     struct open_work *w = &req->work.open;
 
+    w->endpoint = open->endpoint;
     if (open->endpoint == ENDPOINT_CHAT) {
         w->direct_id = direct_of(open->room);
         w->room_len = is_room(open->room) ? copy(w->room, sizeof(w->room), open->room) : 0;

@@ -7,11 +7,13 @@
 #include "broker/django_session.h"
 #include "broker/login_throttle.h"
 #include "common/buf.h"
+#include "proto/kinds.h"
 #include "proto/limits.h"
 
 struct password_job; /* request_login.c */
 
 struct open_work {
+    enum endpoint endpoint;
     size_t room_len, username_len, avatar_len, topic_len;
     int64_t user_id;
     int64_t direct_id; /* the other one of a direct channel; 0 = it is a room */

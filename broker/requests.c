@@ -229,6 +229,7 @@ static void refuse(struct requests *r, struct bytes gateway, const struct up_env
     case UP_JOIN:
     case UP_LEAVE:
     case UP_FRAME:
+    case UP_NOTIFY:
         break;
     }
 }
@@ -251,6 +252,7 @@ static void start(struct request *req, const struct up_envelope *env)
     case UP_JOIN:
     case UP_LEAVE:
     case UP_FRAME:
+    case UP_NOTIFY:
         break; /* not requests */
     }
 }

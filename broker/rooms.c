@@ -37,6 +37,7 @@ struct room *rooms_get(struct rooms *r, struct bytes topic)
     }
     memcpy(room->topic, topic.ptr, topic.len);
     room->topic_len = topic.len;
+    room->kind = topic_kind(topic, &room->owner_id);
     HASH_ADD_KEYPTR(hh, r->table, room->topic, room->topic_len, room);
     return room;
 }
@@ -75,6 +76,7 @@ void rooms_clear(struct rooms *r)
     HASH_ITER(hh, r->table, room, tmp) {
         rooms_drop(r, room);
     }
+    r->are_users_loaded = r->are_users_loading = false;
 }
 
 int room_set_name(struct room *room, struct bytes name)
@@ -270,23 +272,48 @@ uint32_t room_user_count(const struct room *room)
     return HASH_COUNT(room->users);
 }
 
-int topic_channel(struct bytes topic, int64_t *out_channel_id)
+/* The number behind a prefix; 0 when there is none. */
+static int64_t id_behind(struct bytes topic, struct bytes prefix)
 {
-    struct bytes prefix = BYTES_LIT("chat:");
     int64_t id = 0;
 
     if (!bytes_has_prefix(topic, prefix) || topic.len == prefix.len || topic.len > 21) {
-        return ERR_SYNTAX;
+        return 0;
     }
     for (size_t i = prefix.len; i < topic.len; i++) {
         if (topic.ptr[i] < '0' || topic.ptr[i] > '9') {
-            return ERR_SYNTAX;
+            return 0;
         }
         id = id * 10 + (topic.ptr[i] - '0');
     }
-    if (id < 1 || id > ID_MAX) {
+    return id <= ID_MAX ? id : 0;
+}
+
+enum topic_kind topic_kind(struct bytes topic, int64_t *out_id)
+{
+    *out_id = id_behind(topic, BYTES_LIT("chat:"));
+    if (*out_id) {
+        return TOPIC_KIND_CHAT;
+    }
+    *out_id = id_behind(topic, BYTES_LIT("user:"));
+    if (*out_id) {
+        return TOPIC_KIND_USER;
+    }
+    return bytes_eq_str(topic, TOPIC_STATUS) ? TOPIC_KIND_STATUS : TOPIC_KIND_NONE;
+}
+
+int topic_channel(struct bytes topic, int64_t *out_channel_id)
+{
+    int64_t id;
+
+    if (topic_kind(topic, &id) != TOPIC_KIND_CHAT) {
         return ERR_SYNTAX;
     }
     *out_channel_id = id;
     return 0;
+}
+
+struct bytes room_record(const struct room *room)
+{
+    return room->kind == TOPIC_KIND_USER ? BYTES_LIT(ROOM_RECORD_USERS) : room_topic(room);
 }

@@ -9,6 +9,10 @@
 #include "common/err.h"
 #include "proto/limits.h"
 
+/* What a topic is: "chat:<channel id>", "user:<user id>", "status". */
+enum topic_kind { TOPIC_KIND_NONE, TOPIC_KIND_CHAT, TOPIC_KIND_USER, TOPIC_KIND_STATUS };
+#define TOPIC_STATUS "status"
+
 #define ROOM_CONNECTIONS_MAX 1000000u /* of one room in one broker's memory */
 
 struct room_gateway {
@@ -31,10 +35,13 @@ struct room_connection;
 
 struct room {
     UT_hash_handle hh; /* in struct rooms, by topic */
+    int64_t owner_id;  /* the channel or user that the topic names */
     int64_t channel_id;
     uint64_t last_seq;     /* as of everything handled so far, committed or not */
     uint64_t log_renew_ms; /* when the expiry of its log in Redis is next moved on */
+    enum topic_kind kind;
     bool is_loaded, is_loading, is_missing;
+    bool is_private; /* a channel for its members alone */
     struct room_gateway *gateways;
     struct room_user *users;
     struct room_connection *connections;
@@ -45,6 +52,8 @@ struct room {
 
 struct rooms {
     struct room *table;
+    /* The rooms of users have one record in Redis together, read when the first is wanted. */
+    bool are_users_loaded, are_users_loading;
 };
 
 struct room *rooms_find(const struct rooms *r, struct bytes topic);
@@ -71,6 +80,9 @@ struct room_user *room_find_user(const struct room *room, int64_t user_id); /* N
 bool room_is_empty(const struct room *room);
 uint32_t room_user_count(const struct room *room);
 
+/* The name of its record in Redis (key_sub): the rooms of users share one a partition. */
+#define ROOM_RECORD_USERS "users"
+struct bytes room_record(const struct room *room);
 static inline struct bytes room_topic(const struct room *room)
 {
     return (struct bytes){room->topic, room->topic_len};
@@ -79,5 +91,7 @@ static inline struct bytes room_gateway_name(const struct room_gateway *g)
 {
     return (struct bytes){g->name, g->name_len};
 }
+/* *out_id: of the channel or user, else 0. TOPIC_KIND_NONE: no topic of ours. */
+enum topic_kind topic_kind(struct bytes topic, int64_t *out_id);
 /* The channel of a topic "chat:<id>"; ERR_SYNTAX for others. */
 NODISCARD int topic_channel(struct bytes topic, int64_t *out_channel_id);

@@ -45,3 +45,17 @@ static inline struct bytes bytes_skip(struct bytes a, size_t n)
     return n >= a.len ? (struct bytes){a.ptr ? a.ptr + a.len : NULL, 0}
                       : (struct bytes){a.ptr + n, a.len - n};
 }
+
+/* Takes the next line off `rest`, without its end; the last one may have none. false = none left.
+ */
+static inline bool bytes_next_line(struct bytes *rest, struct bytes *out_line)
+{
+    const char *end = rest->len ? memchr(rest->ptr, '\n', rest->len) : NULL;
+
+    if (rest->len == 0) {
+        return false;
+    }
+    *out_line = bytes_of(rest->ptr, end ? (size_t)(end - rest->ptr) : rest->len);
+    *rest = bytes_skip(*rest, out_line->len + 1);
+    return true;
+}

@@ -75,7 +75,7 @@ void deliver_append(struct gateway *g, struct topic *t, const struct down_topic 
 static void deliver_topic(struct gateway *g, const struct down_topic *item)
 {
     struct topic *t = topic_find(&g->topics, item->topic);
-    bool is_presence = item->seq == 0 && item->exclude_user != 0;
+    int64_t passing = 0;
 
     if (!t) {
         return; /* nobody here any more; the broker has not heard of it yet */
@@ -93,10 +93,12 @@ static void deliver_topic(struct gateway *g, const struct down_topic *item)
             break;
         }
     }
-    if (item->author) {
+    if (item->author && item->seq > 0) {
         typing_stop(g, t, item->author);
+    } else if (item->author) {
+        passing = PASSING_PRESENCE(item->author);
     }
-    deliver_append(g, t, item, is_presence ? PASSING_PRESENCE(item->exclude_user) : 0);
+    deliver_append(g, t, item, passing);
 }
 
 /* --- answers -------------------------------------------------------------------------------------

@@ -264,6 +264,10 @@ static bool route(const struct handshake_policy *policy, struct bytes path, stru
         out->endpoint = ENDPOINT_ECHO;
         return true;
     }
+    if (bytes_eq_str(path, "/ws/notifications") || bytes_eq_str(path, "/ws/status")) {
+        out->endpoint = bytes_eq_str(path, "/ws/status") ? ENDPOINT_STATUS : ENDPOINT_NOTIFICATIONS;
+        return true;
+    }
     room = bytes_skip(path, chat.len);
     if (!bytes_has_prefix(path, chat) || (!is_room(room) && !is_direct(room))) {
         return false;

@@ -75,6 +75,16 @@ enum client_code inbound_code(int err)
     return err == ERR_NOMEM ? CODE_SERVICE_UNAVAILABLE : CODE_INVALID_MESSAGE;
 }
 
+/* Types that more than one endpoint knows name there what they are about. */
+static bool has_fields_of(enum endpoint endpoint, const struct client_msg *msg)
+{
+    if (msg->kind == KIND_MARK_READ) {
+        return endpoint == ENDPOINT_NOTIFICATIONS ? msg->notification_id != 0
+                                                  : msg->message_id != 0;
+    }
+    return msg->kind != KIND_TYPING || endpoint == ENDPOINT_CHAT || msg->channel_id != 0;
+}
+
 static enum client_code parse(const struct inbound_frame *frame, struct arena *arena,
                               struct client_msg *out_msg)
 {
@@ -93,8 +103,10 @@ static enum client_code parse(const struct inbound_frame *frame, struct arena *a
     if (frame->is_part && out_msg->kind == KIND_BATCH_UPDATE) {
         return CODE_INVALID_MESSAGE;
     }
-    return inbound_is_legal(out_msg->kind, frame->endpoint, frame->state) ? CODE_NONE
-                                                                          : CODE_INVALID_MESSAGE;
+    return inbound_is_legal(out_msg->kind, frame->endpoint, frame->state) &&
+                   has_fields_of(frame->endpoint, out_msg)
+               ? CODE_NONE
+               : CODE_INVALID_MESSAGE;
 }
 
 static enum inbound_action action_at_gateway(enum client_kind kind)

@@ -66,7 +66,8 @@ void *opening_on_open(void *arg, struct ws_conn *conn, const struct ws_request *
     }
     s->endpoint = (uint8_t)handshake.endpoint;
     s->wants_resume = handshake.has_since;
-    if (handshake.has_since && resume_want(s, handshake.since) != 0) {
+    if (handshake.has_since && handshake.endpoint == ENDPOINT_CHAT &&
+        resume_want(s, handshake.since) != 0) {
         session_handle(s, SESSION_ON_PEER_GONE, &in);
         return NULL;
     }

@@ -4,6 +4,8 @@
  *
  *     message -> inbound_judge -> answer here | error | encode -> quota -> uplink
  *                                                                   `-> wait for a lease, paused */
+#include <inttypes.h>
+#include <stdio.h>
 #include <utlist.h>
 
 #include "common/io/clock.h"
@@ -11,6 +13,7 @@
 #include "gateway/gateway_glue.h"
 #include "gateway/outbox.h"
 #include "gateway/ws_frame.h"
+#include "proto/limits.h"
 #include "proto/server_msg.h"
 #include "proto/stream_keys.h"
 
@@ -136,15 +139,24 @@ static void make_refresh(const struct session *s, const struct client_msg *msg,
                                             .token = msg->text}};
 }
 
+/* The topic is the socket's own, or that of the channel where its user types meanwhile. */
 static void make_frame(const struct session *s, const struct client_msg *msg, uint64_t received_us,
-                       struct up_envelope *out)
+                       char *channel_topic, struct up_envelope *out)
 {
+    bool is_outside = s->endpoint == ENDPOINT_STATUS && msg->kind == KIND_TYPING;
+    struct bytes topic = topic_name(s->sub.topic);
+
+    if (is_outside) {
+        int n = snprintf(channel_topic, TOPIC_MAX_BYTES, "chat:%" PRId64, msg->channel_id);
+        topic = bytes_of(channel_topic, (size_t)n);
+    }
     *out = (struct up_envelope){.kind = UP_FRAME,
                                 .conn = s->id,
                                 .frame = {.frame_no = s->frame_no,
                                           .received_us = received_us,
                                           .actor = user_actor(s->user),
-                                          .topic = topic_name(s->sub.topic),
+                                          .topic = topic,
+                                          .is_outside = is_outside,
                                           .msg = *msg}};
 }
 
@@ -153,6 +165,7 @@ static int send_up(struct session *s, const struct client_msg *msg, uint64_t cou
 {
     struct gateway *g = s->gateway;
     const uint64_t received_us = clock_mono_us();
+    char channel_topic[TOPIC_MAX_BYTES];
     uint32_t partition;
     struct up_envelope env;
 
@@ -161,8 +174,8 @@ static int send_up(struct session *s, const struct client_msg *msg, uint64_t cou
         partition = partition_of_id(s->id, g->conf->partitions);
         make_refresh(s, msg, received_us, &env);
     } else {
-        partition = partition_of(topic_name(s->sub.topic), g->conf->partitions);
-        make_frame(s, msg, received_us, &env);
+        make_frame(s, msg, received_us, channel_topic, &env);
+        partition = partition_of(env.frame.topic, g->conf->partitions);
     }
     const struct inflight_entry entry = {INFLIGHT_FRAME, s->id, s->frame_no, received_us,
                                          msg->client_id};

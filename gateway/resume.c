@@ -91,15 +91,13 @@ void resume_begin(struct session *s, const struct down_joined *joined)
 static int make_frames(struct session *s, struct bytes lines, uint32_t *out_count)
 {
     struct gateway *g = s->gateway;
+    struct bytes line;
     int err = 0;
 
     buf_reset(&g->out);
     *out_count = 0;
-    while (lines.len > 0 && err == 0) {
-        const char *end = memchr(lines.ptr, '\n', lines.len);
-        size_t len = end ? (size_t)(end - lines.ptr) : lines.len;
-        err = frame_for(s, bytes_of(lines.ptr, len), &g->out);
-        lines = bytes_skip(lines, len + 1);
+    while (err == 0 && bytes_next_line(&lines, &line)) {
+        err = frame_for(s, line, &g->out);
         (*out_count)++;
     }
     return err;

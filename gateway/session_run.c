@@ -120,6 +120,16 @@ static enum topic_class class_of(const struct session *s)
                : TOPIC_PLAIN;
 }
 
+/* Frames, a line each. */
+static void send_lines(struct session *s, struct bytes lines)
+{
+    struct bytes line;
+
+    while (bytes_next_line(&lines, &line) && session_state(s) == SESSION_OPEN) {
+        send_private(s, line);
+    }
+}
+
 /* Into the topic at its end; the first frame goes before the topic's. */
 static bool attach(struct session *s, const struct down_joined *joined)
 {
@@ -139,7 +149,7 @@ static bool attach(struct session *s, const struct down_joined *joined)
         topic_set_seq(t, joined->seq);
     }
     topic_attach(t, &s->sub, s->user->user_id, s->id, class_of(s));
-    send_private(s, joined->json);
+    send_lines(s, joined->json);
     resume_begin(s, joined);
     log_debug(EV_SOCKET_OPEN, LOG_ID("conn", s->id), LOG_I64("user_id", s->user->user_id),
               LOG_BYTES("topic", joined->topic));

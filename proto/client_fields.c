@@ -27,6 +27,23 @@ static int read_message_id(const json_t *frame, struct client_msg *msg)
     return value ? read_id(value, &msg->message_id) : ERR_MISSING;
 }
 
+static int read_notification_id(const json_t *frame, struct client_msg *msg)
+{
+    const json_t *value = client_field(frame, "notification_id");
+
+    return value ? read_id(value, &msg->notification_id) : ERR_MISSING;
+}
+
+/* A message in a chat, a notification elsewhere; which is meant is for who knows the endpoint. */
+static int read_mark_read(const json_t *frame, struct client_msg *msg)
+{
+    const json_t *message = client_field(frame, "message_id");
+    const json_t *notification = client_field(frame, "notification_id");
+    int err = message || notification ? read_id(message, &msg->message_id) : ERR_MISSING;
+
+    return err ? err : read_id(notification, &msg->notification_id);
+}
+
 /* A text that must be there. */
 static int read_text(const json_t *frame, const char *name, struct arena *arena,
                      struct client_msg *msg)
@@ -108,6 +125,19 @@ static int read_typing(const json_t *frame, struct client_msg *msg)
     return 0;
 }
 
+static int read_status(const json_t *frame, struct arena *arena, struct client_msg *msg)
+{
+    static const char *const STATUSES[] = {"online", "away", "busy", "offline"};
+    int err = read_text(frame, "status", arena, msg);
+
+    for (size_t i = 0; err == 0 && i < sizeof(STATUSES) / sizeof(STATUSES[0]); i++) {
+        if (bytes_eq_str(msg->text, STATUSES[i])) {
+            return 0;
+        }
+    }
+    return err ? err : ERR_RANGE;
+}
+
 static int read_token(const json_t *frame, struct arena *arena, struct client_msg *msg)
 {
     int err = read_text(frame, "token", arena, msg);
@@ -124,14 +154,20 @@ int client_read_fields(const json_t *frame, struct arena *arena, struct client_m
         return read_edit_message(frame, arena, msg);
     case KIND_DELETE_MESSAGE:
     case KIND_READ_RECEIPT:
-    case KIND_MARK_READ:
         return read_message_id(frame, msg);
+    case KIND_MARK_READ:
+        return read_mark_read(frame, msg);
+    case KIND_DISMISS:
+        return read_notification_id(frame, msg);
+    case KIND_STATUS_UPDATE:
+        return read_status(frame, arena, msg);
     case KIND_TYPING:
         return read_typing(frame, msg);
     case KIND_BATCH_UPDATE:
         return client_read_updates(frame, arena, msg);
     case KIND_REFRESH_TOKEN:
         return read_token(frame, arena, msg);
+    case KIND_MARK_ALL_READ:
     case KIND_PING:
     case KIND_HEARTBEAT:
     case KIND_INVALID:

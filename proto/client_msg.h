@@ -19,16 +19,18 @@
 #include "proto/utf8.h"
 
 struct client_msg {
-    enum client_kind kind;  /* KIND_INVALID for an unknown or missing type */
-    struct bytes client_id; /* empty = none given; set whenever it was readable, also
-                               when another field is bad, so that the error can carry it */
-    struct bytes text;      /* chat_message: message, edit_message: new_content, both before
-                               sanitising; batch_update: the JSON array of the objects that are
-                               no frames, empty = none; refresh_token: token */
-    int64_t channel_id;     /* 0 = none given */
-    int64_t reply_to;       /* 0 = none given */
-    int64_t message_id;     /* edit, delete, receipt; else 0 */
-    bool is_typing;         /* typing */
+    enum client_kind kind;   /* KIND_INVALID for an unknown or missing type */
+    struct bytes client_id;  /* empty = none given; set whenever it was readable, also
+                                when another field is bad, so that the error can carry it */
+    struct bytes text;       /* chat_message: message, edit_message: new_content, both before
+                                sanitising; batch_update: the JSON array of the objects that are
+                                no frames, empty = none; refresh_token: token;
+                                status_update: status, one of PROTOCOL.md §5 */
+    int64_t channel_id;      /* 0 = none given */
+    int64_t reply_to;        /* 0 = none given */
+    int64_t message_id;      /* edit, delete, receipt; else 0 */
+    int64_t notification_id; /* mark_read (that or message_id), dismiss; else 0 */
+    bool is_typing;          /* typing */
     int64_t attachments[ATTACHMENTS_MAX];
     uint32_t attachment_count;
     /* batch_update: the objects that are frames or have a NUL or a lone surrogate in a string,

@@ -55,14 +55,16 @@ struct down_joined {
     struct bytes topic;
     uint64_t seq;      /* last content seq of the topic at this point */
     bool is_resumed;   /* what came after the `since` of the UP_JOIN is to be had by UP_HISTORY */
-    struct bytes json; /* connection_established; empty for a rejoin */
+    struct bytes json; /* connection_established, and what else comes first, a line each;
+                          empty for a rejoin */
 };
 struct down_topic {
     struct bytes topic;
     uint64_t seq;          /* content: its place in the topic; 0 = not content */
     int64_t exclude_user;  /* 0 = nobody: sockets of this user are stepped over */
     uint64_t exclude_conn; /* 0 = none: this connection of this gateway is stepped over */
-    int64_t author;        /* a new message's; who wrote, types no more. 0 = none */
+    int64_t author;        /* a new message's: who wrote, types no more; without a seq: whose
+                              passing state it tells. 0 = none */
     struct bytes json;
 };
 struct down_reply {

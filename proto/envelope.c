@@ -14,14 +14,14 @@
 
 #define HEAD_FIELDS 3u /* version, kind, conn */
 #define CREDENTIAL_FIELDS 5u
-#define MSG_FIELDS 8u
+#define MSG_FIELDS 9u
 
 /* Fields of each kind behind the head. */
 static const unsigned char KIND_FIELDS[] = {
-    [UP_OPEN] = 4, [UP_JOIN] = 5,    [UP_LEAVE] = 5,   [UP_FRAME] = 5,
-    [UP_HTTP] = 7, [UP_HISTORY] = 3, [UP_REFRESH] = 5,
+    [UP_OPEN] = 4, [UP_JOIN] = 5,    [UP_LEAVE] = 5,   [UP_FRAME] = 6,
+    [UP_HTTP] = 7, [UP_HISTORY] = 3, [UP_REFRESH] = 5, [UP_NOTIFY] = 9,
 };
-#define UP_KIND_MAX UP_REFRESH
+#define UP_KIND_MAX UP_NOTIFY
 
 /* --- credentials ------------------------------------------------------------------------- */
 
@@ -56,6 +56,7 @@ static void put_msg(struct mp_write *w, const struct client_msg *msg)
     mp_put_i64(w, msg->channel_id);
     mp_put_i64(w, msg->reply_to);
     mp_put_i64(w, msg->message_id);
+    mp_put_i64(w, msg->notification_id);
     mp_put_bool(w, msg->is_typing);
     mp_put_array(w, msg->attachment_count);
     for (uint32_t i = 0; i < msg->attachment_count; i++) {
@@ -72,6 +73,7 @@ static void get_msg(struct mp_read *r, struct client_msg *msg)
     msg->channel_id = id_get(r, 0);
     msg->reply_to = id_get(r, 0);
     msg->message_id = id_get(r, 0);
+    msg->notification_id = id_get(r, 0);
     msg->is_typing = mp_bool(r);
     msg->attachment_count = mp_array(r, ATTACHMENTS_MAX);
     for (uint32_t i = 0; i < msg->attachment_count; i++) {
@@ -139,6 +141,7 @@ static void put_frame(struct mp_write *w, const struct up_frame *frame)
     mp_put_u64(w, frame->received_us);
     actor_put(w, &frame->actor);
     mp_put_str(w, frame->topic);
+    mp_put_bool(w, frame->is_outside);
     put_msg(w, &frame->msg);
 }
 
@@ -148,6 +151,7 @@ static void get_frame(struct mp_read *r, struct up_frame *frame)
     frame->received_us = mp_u64(r, UINT64_MAX);
     frame->actor = actor_get(r);
     frame->topic = mp_text(r, TOPIC_MAX_BYTES);
+    frame->is_outside = mp_bool(r);
     get_msg(r, &frame->msg);
 }
 
@@ -205,6 +209,52 @@ static void get_refresh(struct mp_read *r, struct up_refresh *refresh)
     refresh->token = mp_text(r, CREDENTIAL_MAX_BYTES);
 }
 
+static void put_notify(struct mp_write *w, const struct up_notify *n)
+{
+    mp_put_str(w, n->source);
+    mp_put_i64(w, n->channel_id);
+    mp_put_i64(w, n->message_id);
+    mp_put_u64(w, n->created_ms);
+    mp_put_str(w, n->title);
+    mp_put_str(w, n->message);
+    mp_put_str(w, n->category);
+    mp_put_str(w, n->url);
+    mp_put_bin(w, n->users);
+}
+
+static void get_notify(struct mp_read *r, struct up_notify *n)
+{
+    n->source = mp_text(r, NOTIFY_SOURCE_MAX_BYTES);
+    n->channel_id = id_get(r, 0);
+    n->message_id = id_get(r, 0);
+    n->created_ms = mp_u64(r, ID_MAX);
+    n->title = mp_text(r, NOTIFY_TITLE_MAX_BYTES);
+    n->message = mp_text(r, NOTIFY_MESSAGE_MAX_BYTES);
+    n->category = mp_text(r, NOTIFY_CATEGORY_MAX_BYTES);
+    n->url = mp_text(r, NOTIFY_URL_MAX_BYTES);
+    n->users = mp_bytes(r, 8u * NOTIFY_USERS_MAX);
+    if (!r->err && (n->users.len == 0 || n->users.len % 8 != 0)) {
+        mp_fail(r, ERR_RANGE);
+    }
+}
+
+int64_t notify_user(const struct up_notify *n, size_t i)
+{
+    uint64_t id = 0;
+
+    for (size_t k = 8; k-- > 0;) {
+        id = id << 8 | (unsigned char)n->users.ptr[i * 8 + k];
+    }
+    return id <= ID_MAX ? (int64_t)id : 0;
+}
+
+void notify_user_put(char out[8], int64_t user_id)
+{
+    for (size_t k = 0; k < 8; k++) {
+        out[k] = (char)((uint64_t)user_id >> (8 * k));
+    }
+}
+
 /* --- whole envelopes --------------------------------------------------------------------- */
 
 int up_envelope_encode(const struct up_envelope *env, struct buf *out)
@@ -239,6 +289,9 @@ int up_envelope_encode(const struct up_envelope *env, struct buf *out)
     case UP_REFRESH:
         put_refresh(&w, &env->refresh);
         break;
+    case UP_NOTIFY:
+        put_notify(&w, &env->notify);
+        break;
     }
     return encode_finish(&w, start);
 }
@@ -266,6 +319,9 @@ static void get_fields(struct mp_read *r, struct up_envelope *env)
         break;
     case UP_REFRESH:
         get_refresh(r, &env->refresh);
+        break;
+    case UP_NOTIFY:
+        get_notify(r, &env->notify);
         break;
     }
 }

@@ -20,6 +20,7 @@ enum up_kind {
                        DOWN_REPLY or DOWN_ACK */
     UP_HTTP = 5,    /* an API request                           -> DOWN_HTTP */
     UP_HISTORY = 6, /* what came between two seqs of a topic  -> DOWN_HISTORY */
+    UP_NOTIFY = 8,  /* from a broker: people are to be notified        (no answer) */
     UP_REFRESH = 7, /* a newer token for an open connection   -> DOWN_REFRESHED or DOWN_REPLY */
 };
 
@@ -70,6 +71,7 @@ struct up_frame {
     uint64_t received_us; /* gateway's monotonic clock; comes back in the answer */
     struct actor actor;
     struct bytes topic;
+    bool is_outside; /* its socket is not in the topic: access has still to be checked */
     struct client_msg msg;
 };
 
@@ -90,6 +92,20 @@ struct up_refresh {
     struct bytes token;
 };
 
+struct up_notify {
+    struct bytes source;            /* names it, so that a repeat is known; empty for a chat's */
+    int64_t channel_id, message_id; /* of a chat's; else 0 */
+    uint64_t created_ms;
+    struct bytes title, message, category, url; /* sanitised */
+    struct bytes users; /* ids, 8 bytes each, little-endian: notify_user() */
+};
+static inline size_t notify_user_count(const struct up_notify *n)
+{
+    return n->users.len / 8;
+}
+int64_t notify_user(const struct up_notify *n, size_t i);
+void notify_user_put(char out[8], int64_t user_id);
+
 struct up_envelope {
     enum up_kind kind;
     uint64_t conn; /* id within the gateway's present life, never 0 */
@@ -101,6 +117,7 @@ struct up_envelope {
         struct up_http http;
         struct up_history history;
         struct up_refresh refresh;
+        struct up_notify notify;
     };
 };
 

@@ -14,6 +14,8 @@ static const struct kind_info KINDS[KIND_COUNT] = {
 static const char *const ENDPOINT_NAMES[ENDPOINT_COUNT] = {
     [ENDPOINT_NONE] = "none",
     [ENDPOINT_CHAT] = "chat",
+    [ENDPOINT_NOTIFICATIONS] = "notifications",
+    [ENDPOINT_STATUS] = "status",
     [ENDPOINT_ECHO] = "echo",
 };
 

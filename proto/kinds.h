@@ -6,8 +6,18 @@
 #include <stdbool.h>
 #include "common/bytes.h"
 
-enum endpoint { ENDPOINT_NONE, ENDPOINT_CHAT, ENDPOINT_ECHO, ENDPOINT_COUNT };
+enum endpoint {
+    ENDPOINT_NONE,
+    ENDPOINT_CHAT,
+    ENDPOINT_NOTIFICATIONS,
+    ENDPOINT_STATUS,
+    ENDPOINT_ECHO,
+    ENDPOINT_COUNT
+};
 #define EP_CHAT (1u << ENDPOINT_CHAT)
+#define EP_NOTIFICATIONS (1u << ENDPOINT_NOTIFICATIONS)
+#define EP_STATUS (1u << ENDPOINT_STATUS)
+#define EP_ALL (EP_CHAT | EP_NOTIFICATIONS | EP_STATUS)
 
 enum kind_place { AT_GATEWAY, AT_BROKER };
 
@@ -16,13 +26,16 @@ enum kind_place { AT_GATEWAY, AT_BROKER };
     X(CHAT_MESSAGE, "chat_message", EP_CHAT, AT_BROKER, true)                                      \
     X(EDIT_MESSAGE, "edit_message", EP_CHAT, AT_BROKER, true)                                      \
     X(DELETE_MESSAGE, "delete_message", EP_CHAT, AT_BROKER, true)                                  \
-    X(TYPING, "typing", EP_CHAT, AT_BROKER, true)                                                  \
+    X(TYPING, "typing", EP_CHAT | EP_STATUS, AT_BROKER, true)                                      \
     X(READ_RECEIPT, "read_receipt", EP_CHAT, AT_BROKER, true)                                      \
-    X(MARK_READ, "mark_read", EP_CHAT, AT_BROKER, true)                                            \
+    X(MARK_READ, "mark_read", EP_CHAT | EP_NOTIFICATIONS, AT_BROKER, true)                         \
     X(BATCH_UPDATE, "batch_update", EP_CHAT, AT_BROKER, true)                                      \
-    X(REFRESH_TOKEN, "refresh_token", EP_CHAT, AT_BROKER, true)                                    \
-    X(PING, "ping", EP_CHAT, AT_GATEWAY, false)                                                    \
-    X(HEARTBEAT, "heartbeat", EP_CHAT, AT_GATEWAY, false)
+    X(MARK_ALL_READ, "mark_all_read", EP_NOTIFICATIONS, AT_BROKER, true)                           \
+    X(DISMISS, "dismiss", EP_NOTIFICATIONS, AT_BROKER, true)                                       \
+    X(STATUS_UPDATE, "status_update", EP_STATUS, AT_BROKER, true)                                  \
+    X(REFRESH_TOKEN, "refresh_token", EP_ALL, AT_BROKER, true)                                     \
+    X(PING, "ping", EP_ALL, AT_GATEWAY, false)                                                     \
+    X(HEARTBEAT, "heartbeat", EP_ALL, AT_GATEWAY, false)
 
 enum client_kind {
     KIND_INVALID = 0,

@@ -3,7 +3,7 @@
 /* Every bound of the protocol between gateway, Redis and broker, with its reason. Bounds that an
  * operator may move are settings instead (docs/config.md); these here are shared constants. */
 
-#define PROTO_VERSION 2u
+#define PROTO_VERSION 3u
 
 #define PARTITIONS_MAX 256u          /* setting PARTITIONS stays below; tables are sized by it */
 #define TOPIC_MAX_BYTES 128u         /* "chat:" + 100 of a room name fits */
@@ -18,10 +18,17 @@
 #define ADDRESS_MAX_BYTES 64u        /* text of an IPv6 address with its zone */
 #define GATEWAY_NAME_MAX 128u        /* "<name>.<16 hex digits>" */
 #define ATTACHMENTS_MAX 20u          /* of one message */
-#define BATCH_UPDATES_MAX 50u        /* PROTOCOL.md §3: objects in one batch_update */
-#define JSON_DEPTH_MAX 32u           /* PROTOCOL.md §7 */
-#define MP_DEPTH_MAX 32u             /* nesting of a msgpack value that is stepped over */
-#define ID_MAX 9007199254740991LL    /* 2^53-1: exact in every JSON reader */
+#define STATUS_NAME_MAX 16u          /* "online", "away", "busy", "offline" */
+#define NOTIFY_USERS_MAX 8192u       /* of one envelope; more go in several */
+#define NOTIFY_TITLE_MAX_BYTES 1024u /* 200 characters, sanitised */
+#define NOTIFY_MESSAGE_MAX_BYTES 16384u
+#define NOTIFY_CATEGORY_MAX_BYTES 64u
+#define NOTIFY_URL_MAX_BYTES 2048u
+#define NOTIFY_SOURCE_MAX_BYTES 128u
+#define BATCH_UPDATES_MAX 50u     /* PROTOCOL.md §3: objects in one batch_update */
+#define JSON_DEPTH_MAX 32u        /* PROTOCOL.md §7 */
+#define MP_DEPTH_MAX 32u          /* nesting of a msgpack value that is stepped over */
+#define ID_MAX 9007199254740991LL /* 2^53-1: exact in every JSON reader */
 
 #define HTTP_BODY_MAX_BYTES 65536u /* PROTOCOL.md §1: 413 above */
 #define HTTP_METHOD_MAX_BYTES 16u

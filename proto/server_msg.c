@@ -200,7 +200,9 @@ int server_typing(const struct typing *t, struct buf *out)
     return finish(&j, start);
 }
 
-static void put_online_users(struct json_out *j, const struct online_user *users, size_t count)
+/* has_last_seen: of the status endpoint. */
+static void put_online_users(struct json_out *j, const struct online_user *users, size_t count,
+                             bool has_last_seen)
 {
     json_key(j, "online_users");
     json_begin_array(j);
@@ -209,6 +211,9 @@ static void put_online_users(struct json_out *j, const struct online_user *users
         json_ki64(j, "user_id", users[i].user_id);
         json_kstr(j, "username", users[i].username);
         json_kstr(j, "status", users[i].status);
+        if (has_last_seen) {
+            json_ktime(j, "last_seen", users[i].last_seen_ms);
+        }
         json_end_object(j);
     }
     json_end_array(j);
@@ -226,7 +231,87 @@ int server_chat_established(const struct chat_established *e, struct buf *out)
     json_kstr(&j, "channel", e->channel);
     json_ki64(&j, "seq", (int64_t)e->seq);
     json_kbool(&j, "resumed", e->is_resumed);
-    put_online_users(&j, e->online, e->online_count);
+    put_online_users(&j, e->online, e->online_count, false);
+    return finish(&j, start);
+}
+
+int server_notifications_established(int64_t user_id, struct bytes username, int64_t unread_count,
+                                     struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin("connection_established", out);
+
+    json_kstr(&j, "endpoint", BYTES_LIT("notifications"));
+    json_ki64(&j, "user_id", user_id);
+    json_kstr(&j, "username", username);
+    json_ki64(&j, "unread_count", unread_count);
+    return finish(&j, start);
+}
+
+int server_status_established(const struct status_established *e, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin("connection_established", out);
+
+    json_kstr(&j, "endpoint", BYTES_LIT("status"));
+    json_ki64(&j, "user_id", e->user_id);
+    json_kstr(&j, "username", e->username);
+    put_online_users(&j, e->online, e->online_count, true);
+    return finish(&j, start);
+}
+
+int server_notification(const struct notification *n, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin("notification", out);
+
+    json_key(&j, "notification");
+    json_begin_object(&j);
+    json_ki64(&j, "id", n->id);
+    json_kstr(&j, "title", n->title);
+    json_kstr(&j, "message", n->message);
+    json_kstr(&j, "category", n->category);
+    json_kstr(&j, "url", n->url);
+    json_ktime(&j, "created_at", n->created_at_ms);
+    json_end_object(&j);
+    return finish(&j, start);
+}
+
+int server_notification_update(int64_t id, struct bytes status, int64_t unread_count,
+                               struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin("notification_update", out);
+
+    if (id) {
+        json_ki64(&j, "notification_id", id);
+    } else {
+        json_key(&j, "notification_id");
+        json_nil(&j);
+    }
+    json_kstr(&j, "status", status);
+    json_ki64(&j, "unread_count", unread_count);
+    return finish(&j, start);
+}
+
+int server_unread_count(int64_t count, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin("unread_count", out);
+
+    json_ki64(&j, "count", count);
+    return finish(&j, start);
+}
+
+int server_user_status(const struct online_user *user, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j = begin("user_status", out);
+
+    json_ki64(&j, "user_id", user->user_id);
+    json_kstr(&j, "status", user->status);
+    json_ktime(&j, "last_seen", user->last_seen_ms);
+    json_kstr(&j, "username", user->username);
     return finish(&j, start);
 }
 

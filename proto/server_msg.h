@@ -68,6 +68,7 @@ struct online_user {
     int64_t user_id;
     struct bytes username;
     struct bytes status;
+    uint64_t last_seen_ms; /* of the status endpoint only */
 };
 struct chat_established {
     int64_t user_id, channel_id;
@@ -78,6 +79,28 @@ struct chat_established {
     size_t online_count;
 };
 NODISCARD int server_chat_established(const struct chat_established *e, struct buf *out);
+
+NODISCARD int server_notifications_established(int64_t user_id, struct bytes username,
+                                               int64_t unread_count, struct buf *out);
+struct status_established {
+    int64_t user_id;
+    struct bytes username;
+    const struct online_user *online;
+    size_t online_count;
+};
+NODISCARD int server_status_established(const struct status_established *e, struct buf *out);
+
+struct notification {
+    int64_t id;
+    struct bytes title, message, category, url;
+    uint64_t created_at_ms;
+};
+NODISCARD int server_notification(const struct notification *n, struct buf *out);
+/* id 0 = all of them (null) */
+NODISCARD int server_notification_update(int64_t id, struct bytes status, int64_t unread_count,
+                                         struct buf *out);
+NODISCARD int server_unread_count(int64_t count, struct buf *out);
+NODISCARD int server_user_status(const struct online_user *user, struct buf *out);
 
 struct room_presence {
     bool is_joined; /* user_joined, else user_left */

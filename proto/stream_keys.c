@@ -118,6 +118,11 @@ struct stream_key key_user(const char *prefix, int64_t user_id)
     return key_of_user(prefix, "user", user_id);
 }
 
+struct stream_key key_notify(const char *prefix)
+{
+    return key_plain(prefix, "notify");
+}
+
 struct stream_key key_brokers(const char *prefix)
 {
     return key_plain(prefix, "brokers");

@@ -28,6 +28,7 @@ struct stream_key key_sub(const char *prefix, uint32_t partition, struct bytes t
 struct stream_key key_log(const char *prefix, uint32_t partition, struct bytes topic);
 /* kb:user:{u42} - hash "<gateway>/<conn hex>" -> topic: the open connections of a user */
 struct stream_key key_user(const char *prefix, int64_t user_id);
+struct stream_key key_notify(const char *prefix);   /* kb:notify - stream: broker/notice.h */
 struct stream_key key_brokers(const char *prefix);  /* kb:brokers - zset name -> heartbeat ms */
 struct stream_key key_gateways(const char *prefix); /* kb:gateways - zset name -> heartbeat ms */
 /* kb:rate:{u42} - hash second -> messages granted; kb:fail:{<sha-1 hex of user and address>} */

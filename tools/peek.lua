@@ -9,7 +9,7 @@
 -- and bodies are shown as sizes only.
 
 local COUNT_DEFAULT, COUNT_MAX = 10, 1000
-local VERSION = 2
+local VERSION = 3
 local DEPTH_MAX = 8
 local EXACT_BITS = 53 -- of a Lua number; larger integers are tables {hex = "16 digits"}
 
@@ -192,10 +192,11 @@ end
 -- ---------------------------------------------------------------------------------------------
 -- The fields of every kind, in the order of the structs in proto/.
 
-local ENDPOINTS = {"chat", "echo"}
+local ENDPOINTS = {"chat", "notifications", "status", "echo"}
 local CLIENT_KINDS = {
     "chat_message", "edit_message", "delete_message", "typing", "read_receipt", "mark_read",
-    "batch_update", "refresh_token", "ping", "heartbeat",
+    "batch_update", "mark_all_read", "dismiss", "status_update", "refresh_token", "ping",
+    "heartbeat",
 }
 local TYPING_CHANGES = {[0] = "on", "off", "stop"}
 local CODES = {
@@ -212,7 +213,8 @@ local credentials = array_of({
 })
 local client_message = array_of({
     {"kind", name_of(CLIENT_KINDS)}, {"client_id", text}, {"text", text}, {"channel_id", number},
-    {"reply_to", number}, {"message_id", number}, {"is_typing", boolean},
+    {"reply_to", number}, {"message_id", number},
+    {"notification_id", number}, {"is_typing", boolean},
     {"attachments", list_of(number)},
 })
 
@@ -231,7 +233,7 @@ local UP = {
     }},
     {"FRAME", {
         {"frame_no", number}, {"received_us", number}, {"actor", actor}, {"topic", text},
-        {"message", client_message},
+        {"is_outside", boolean}, {"message", client_message},
     }},
     {"HTTP", {
         {"method", ascii}, {"path", ascii}, {"query", size}, {"body", size},
@@ -241,6 +243,10 @@ local UP = {
     {"REFRESH", {
         {"frame_no", number}, {"received_us", number}, {"user_id", number}, {"client_id", text},
         {"token", size},
+    }},
+    {"NOTIFY", {
+        {"source", text}, {"channel_id", number}, {"message_id", number}, {"created_ms", number},
+        {"title", text}, {"message", text}, {"category", text}, {"url", text}, {"users", size},
     }},
 }
 

@@ -34,7 +34,7 @@ static void on_link_up(void *arg)
 {
     struct store *s = arg;
 
-    if (!s->is_up && pg_link_is_up(s->commits) && pg_link_is_up(s->reads)) {
+    if (!s->is_up && store_pg_is_up(s)) {
         s->is_up = true;
         s->events.on_up(s->arg);
     }
@@ -65,11 +65,15 @@ static bool make_links(struct store *s, const char *dsn)
     conf.statements = store_pg_read_statements;
     conf.statement_count = STMT_READ_COUNT;
     s->reads = s->commits ? pg_link_new(s->loop, &conf, &link_events, s) : NULL;
+    conf.application_name = "kibray-broker/people";
+    conf.statements = store_pg_people_statements;
+    conf.statement_count = STMT_PEOPLE_COUNT;
+    s->people = s->reads ? pg_link_new(s->loop, &conf, &link_events, s) : NULL;
     conf.application_name = "kibray-broker/api";
     conf.session_sql = api_session_sql;
     conf.statements = store_pg_api_statements;
     conf.statement_count = STMT_API_COUNT;
-    s->api = s->reads ? pg_link_new(s->loop, &conf, &no_events, s) : NULL;
+    s->api = s->people ? pg_link_new(s->loop, &conf, &no_events, s) : NULL;
     return s->api != NULL;
 }
 
@@ -101,6 +105,7 @@ void store_pg_free(struct store *s)
     s->is_closing = true;
     pg_link_free(s->commits);
     pg_link_free(s->reads);
+    pg_link_free(s->people);
     pg_link_free(s->api);
     buf_done(&s->scratch);
     mem_free(s);
@@ -108,7 +113,7 @@ void store_pg_free(struct store *s)
 
 bool store_pg_is_up(const struct store *s)
 {
-    return pg_link_is_up(s->commits) && pg_link_is_up(s->reads);
+    return pg_link_is_up(s->commits) && pg_link_is_up(s->reads) && pg_link_is_up(s->people);
 }
 
 int store_pg_submit(struct pg_link *link, size_t statement, const struct pg_param *params,
@@ -122,9 +127,10 @@ int store_pg_submit(struct pg_link *link, size_t statement, const struct pg_para
     if (s->is_closing) {
         return ERR_UNAVAILABLE;
     }
-    if (link == s->api
-            ? pg_link_pending(link) >= STORE_API_PENDING_MAX
-            : pg_link_pending(s->commits) + pg_link_pending(s->reads) >= STORE_PENDING_MAX) {
+    if (link == s->api ? pg_link_pending(link) >= STORE_API_PENDING_MAX
+                       : pg_link_pending(s->commits) + pg_link_pending(s->reads) +
+                                 pg_link_pending(s->people) >=
+                             STORE_PENDING_MAX) {
         return ERR_BUSY;
     }
     copy = mem_alloc(sizeof(*copy));

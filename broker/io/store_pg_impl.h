@@ -6,6 +6,7 @@
 #include "broker/io/store_pg.h"
 #include "broker/store_access.h"
 #include "broker/store_api.h"
+#include "broker/store_people.h"
 #include "common/buf.h"
 
 #define COMMITS_IN_FLIGHT_MAX 2u
@@ -14,7 +15,7 @@
 
 struct store {
     struct loop *loop;
-    struct pg_link *commits, *reads;
+    struct pg_link *commits, *reads, *people;
     struct pg_link *api; /* of store_api.h; may be down while the store is up */
     struct store_events events;
     void *arg;
@@ -52,6 +53,15 @@ enum read_statement {
 };
 extern const struct pg_statement store_pg_read_statements[];
 
+enum people_statement {
+    STMT_USER_OPS,
+    STMT_PRESENCE,
+    STMT_PRESENCE_SHOWN,
+    STMT_AUDIENCE,
+    STMT_PEOPLE_COUNT
+};
+extern const struct pg_statement store_pg_people_statements[];
+
 enum api_statement {
     STMT_PROFILE,
     STMT_CHANNELS,
@@ -86,6 +96,9 @@ struct store_request {
         store_revoked_fn *revoked;
         store_changes_fn *changes;
         store_trimmed_fn *trimmed;
+        store_user_ops_fn *user_ops;
+        store_presence_fn *presence;
+        store_user_ids_fn *user_ids;
     } fn;
 };
 

@@ -121,6 +121,35 @@ int store_target(struct store *s, int64_t channel_id, int64_t message_id, int64_
     return 0;
 }
 
+int store_user_ops(struct store *s, const struct user_op *ops, size_t count, uint32_t push_after_s,
+                   store_user_ops_fn *fn, void *arg)
+{
+    struct op *op = op_new(OP_PEOPLE, (void (*)(void))fn, arg);
+    (void)s;
+    (void)push_after_s;
+    op->row_count = count;
+    op->id = ops[0].user_id;
+    return 0;
+}
+
+int store_presence(struct store *s, const struct presence_row *rows, size_t count,
+                   store_done_fn *fn, void *arg)
+{
+    (void)s;
+    (void)rows;
+    op_new(OP_PRESENCE, (void (*)(void))fn, arg)->row_count = count;
+    return 0;
+}
+
+int store_presence_shown(struct store *s, int64_t from_id, uint32_t limit, store_presence_fn *fn,
+                         void *arg)
+{
+    (void)s;
+    (void)limit;
+    op_new(OP_SHOWN, (void (*)(void))fn, arg)->id = from_id;
+    return 0;
+}
+
 unsigned bench_ops(enum op_kind kind)
 {
     const struct op *op;
@@ -149,6 +178,12 @@ static struct op take(enum op_kind kind)
     DL_DELETE(bench.ops, op);
     mem_free(op);
     return copy;
+}
+
+void bench_forget(struct op *op)
+{
+    DL_DELETE(bench.ops, op);
+    mem_free(op);
 }
 
 static void turn(void)
@@ -337,6 +372,15 @@ int bench_tear_down(void **state)
             break;
         case OP_CHANNEL:
             ((store_channel_fn *)op.fn)(op.arg, ERR_UNAVAILABLE, NULL);
+            break;
+        case OP_PEOPLE:
+            ((store_user_ops_fn *)op.fn)(op.arg, ERR_UNAVAILABLE, NULL, 0);
+            break;
+        case OP_PRESENCE:
+            ((store_done_fn *)op.fn)(op.arg, ERR_UNAVAILABLE);
+            break;
+        case OP_SHOWN:
+            ((store_presence_fn *)op.fn)(op.arg, ERR_UNAVAILABLE, NULL, 0);
             break;
         case OP_EXISTS:
             ((store_target_fn *)op.fn)(op.arg, ERR_UNAVAILABLE, NULL);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "broker/pipeline.h"
+#include "broker/store_people.h"
 #include "tests/fake/fake_clock.h"
 #include "tests/fake/fake_loop.h"
 #include "tests/fake/fake_redis_link.h"
@@ -18,7 +19,17 @@
 #define BENCH_GATEWAY BYTES_LIT("gw.1")
 #define BENCH_ROWS_MAX 16u
 
-enum op_kind { OP_COMMIT, OP_CLAIM, OP_ROWS, OP_CLIENTS, OP_CHANNEL, OP_EXISTS };
+enum op_kind {
+    OP_COMMIT,
+    OP_CLAIM,
+    OP_ROWS,
+    OP_CLIENTS,
+    OP_CHANNEL,
+    OP_EXISTS,
+    OP_PEOPLE,
+    OP_PRESENCE,
+    OP_SHOWN,
+};
 
 /* A request to the store under way. */
 struct op {
@@ -29,7 +40,7 @@ struct op {
     struct position_move position; /* commit: the first */
     size_t position_count, row_count, key_count;
     struct content_row first; /* commit: its first message, without texts */
-    int64_t id;               /* channel or message asked for */
+    int64_t id;               /* channel, message, first person asked for */
 };
 
 struct bench {
@@ -53,6 +64,8 @@ int bench_tear_down(void **state);
 struct partition *bench_partition(uint32_t id);
 unsigned bench_ops(enum op_kind kind);
 struct op *bench_op(enum op_kind kind); /* the oldest under way; fails the test without one */
+
+void bench_forget(struct op *op); /* it is completed by the caller */
 
 /* Complete the oldest of its kind, and let the turn end. */
 void bench_commit_done(int err);

@@ -224,7 +224,23 @@ static void test_who_is_nobody_learns_nothing_of_rooms(void **state)
     assert_int_equal(fake_store.channels, 0);
 }
 
-static void test_only_chat_is_served(void **state)
+static void test_endpoints_without_rooms(void **state)
+{
+    struct up_envelope env = {.kind = UP_OPEN, .conn = 1};
+
+    (void)state;
+    env.open.endpoint = ENDPOINT_NOTIFICATIONS;
+    env.open.cred = bearer_of(1);
+    requests_start(bench.requests, BYTES_LIT(GATEWAY), &env);
+    assert_granted(bench_answer(1), 1, "user:1");
+    env.conn = 2;
+    env.open.endpoint = ENDPOINT_STATUS;
+    env.open.cred = bearer_of(2);
+    requests_start(bench.requests, BYTES_LIT(GATEWAY), &env);
+    assert_granted(bench_answer(2), 2, "status");
+}
+
+static void test_echo_is_not_served_here(void **state)
 {
     struct up_envelope env = {.kind = UP_OPEN, .conn = 1};
 
@@ -274,7 +290,8 @@ int main(void)
         TEST(test_granted_actor_is_whole),
         TEST(test_rooms),
         TEST(test_who_is_nobody_learns_nothing_of_rooms),
-        TEST(test_only_chat_is_served),
+        TEST(test_endpoints_without_rooms),
+        TEST(test_echo_is_not_served_here),
         TEST(test_users_are_cached_for_a_moment),
         TEST(test_unsound_envelopes),
     };

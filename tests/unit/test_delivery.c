@@ -454,7 +454,7 @@ static void sections_there_and_back(void **state)
     (void)state;
     buf_init(&out, BUF_MAX);
     put_section(&out, 3, 2);
-    wire_assert_hex(buf_bytes(&out), "95 02 03 cf 00 00 01 8c c4 e5 22 00 05 92");
+    wire_assert_hex(buf_bytes(&out), "95 03 03 cf 00 00 01 8c c4 e5 22 00 05 92");
     struct down_item ack = sample_ack();
     struct down_item topic = sample_topic();
     assert_int_equal(down_item_encode(&ack, &out), 0);
@@ -510,20 +510,21 @@ static void section_heads(void **state)
         {"90", ERR_TYPE},
         {"95 00 00 00 00 90", ERR_VERSION},
         {"95 01 00 00 00 90", ERR_VERSION},
-        {"91 03", ERR_VERSION}, /* a later version may be anything */
-        {"95 02 00 00 00 90", 0},
-        {"94 02 00 00 90", ERR_TYPE},
-        {"96 02 00 00 00 90 00", ERR_TYPE},
-        {"95 02 cc ff 00 00 90", 0},
-        {"95 02 cd 01 00 00 00 90", ERR_RANGE},
-        {"95 02 ff 00 00 90", ERR_RANGE},
-        {"95 02 00 cf ff ff ff ff ff ff ff ff cf ff ff ff ff ff ff ff ff 90", 0},
-        {"95 02 00 00 00 dd 00 01 00 01", ERR_LIMIT},
-        {"95 02 00 00 00 dd 00 01 00 00", ERR_SHORT}, /* the items are missing */
-        {"95 02 00 00 00 80", ERR_TYPE},
-        {"95 02 00 00 00 91 94 06 07 01 02", 0},
-        {"95 02 00 00 00 92 94 06 07 01 02", ERR_SHORT},
-        {"95 02 00 00 00 90 94 06 07 01 02", ERR_VERSION},
+        {"95 02 00 00 00 90", ERR_VERSION},
+        {"91 04", ERR_VERSION}, /* a later version may be anything */
+        {"95 03 00 00 00 90", 0},
+        {"94 03 00 00 90", ERR_TYPE},
+        {"96 03 00 00 00 90 00", ERR_TYPE},
+        {"95 03 cc ff 00 00 90", 0},
+        {"95 03 cd 01 00 00 00 90", ERR_RANGE},
+        {"95 03 ff 00 00 90", ERR_RANGE},
+        {"95 03 00 cf ff ff ff ff ff ff ff ff cf ff ff ff ff ff ff ff ff 90", 0},
+        {"95 03 00 00 00 dd 00 01 00 01", ERR_LIMIT},
+        {"95 03 00 00 00 dd 00 01 00 00", ERR_SHORT}, /* the items are missing */
+        {"95 03 00 00 00 80", ERR_TYPE},
+        {"95 03 00 00 00 91 94 06 07 01 02", 0},
+        {"95 03 00 00 00 92 94 06 07 01 02", ERR_SHORT},
+        {"95 03 00 00 00 90 94 06 07 01 02", ERR_VERSION},
     };
     struct buf in;
 
@@ -564,7 +565,7 @@ static void a_failure_leaves_the_outputs(void **state)
     mp_read_init(&r, BYTES_LIT("\x94\x06\x07\x01"));
     assert_int_equal(down_item_decode(&r, &item), ERR_SHORT);
     assert_memory_equal(&item, &item_before, sizeof(item));
-    mp_read_init(&r, BYTES_LIT("\x95\x02\x00\x00\x00"));
+    mp_read_init(&r, BYTES_LIT("\x95\x03\x00\x00\x00"));
     assert_int_equal(down_section_decode(&r, &s), ERR_SHORT);
     assert_memory_equal(&s, &s_before, sizeof(s));
     assert_int_equal(down_item_decode(&r, &item), ERR_SHORT); /* the error of the reader stays */

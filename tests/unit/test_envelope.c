@@ -71,12 +71,14 @@ static struct up_envelope sample_frame(void)
                                           .received_us = UINT64_C(5000000000),
                                           .actor = sample_actor(),
                                           .topic = BYTES_LIT("chat:7"),
+                                          .is_outside = true,
                                           .msg = {.kind = KIND_CHAT_MESSAGE,
                                                   .client_id = BYTES_LIT("c-1"),
                                                   .text = BYTES_LIT("hi \xF0\x9F\x98\x80"),
                                                   .channel_id = 7,
                                                   .reply_to = 300,
                                                   .message_id = 8,
+                                                  .notification_id = 6,
                                                   .is_typing = true,
                                                   .attachments = {5, ID_MAX},
                                                   .attachment_count = 2}}};
@@ -114,6 +116,21 @@ static struct up_envelope sample_refresh(void)
                                             .token = BYTES_LIT("e.y.J")}};
 }
 
+static struct up_envelope sample_notify(void)
+{
+    return (struct up_envelope){.kind = UP_NOTIFY,
+                                .conn = 14,
+                                .notify = {.source = BYTES_LIT("1-2"),
+                                           .channel_id = 7,
+                                           .message_id = 8,
+                                           .created_ms = 9,
+                                           .title = BYTES_LIT("t"),
+                                           .message = BYTES_LIT("m"),
+                                           .category = BYTES_LIT("c"),
+                                           .url = BYTES_LIT("/u"),
+                                           .users = BYTES_LIT("\x2a\0\0\0\0\0\0\0")}};
+}
+
 /* --- helpers ----------------------------------------------------------------------------- */
 
 #define ACTOR_HEX "94 2a a7 6a c3 bc 72 67 65 6e a6 2f 61 2e 70 6e 67 c3"
@@ -127,17 +144,19 @@ static const struct {
     struct up_envelope (*make)(void);
     const char *hex;
 } SAMPLES[] = {
-    {sample_open, "97 02 01 07 02 a7 67 65 6e 65 72 61 6c " CRED_HEX " a8 31 30 2e 30 2e 30 2e 31"},
-    {sample_join, "98 02 02 cf ff ff ff ff ff ff ff ff " ACTOR_HEX " " TOPIC_HEX " c3 c3 cd 01 2c"},
-    {sample_leave, "98 02 03 cd 01 2c 2a a3 62 6f 62 " TOPIC_HEX " c3 c3"},
-    {sample_frame, "98 02 04 09 01 cf 00 00 00 01 2a 05 f2 00 " ACTOR_HEX " " TOPIC_HEX
-                   " 98 01 a3 63 2d 31 a7 68 69 20 f0 9f 98 80 07 cd 01 2c 08 c3"
+    {sample_open, "97 03 01 07 04 a7 67 65 6e 65 72 61 6c " CRED_HEX " a8 31 30 2e 30 2e 30 2e 31"},
+    {sample_join, "98 03 02 cf ff ff ff ff ff ff ff ff " ACTOR_HEX " " TOPIC_HEX " c3 c3 cd 01 2c"},
+    {sample_leave, "98 03 03 cd 01 2c 2a a3 62 6f 62 " TOPIC_HEX " c3 c3"},
+    {sample_frame, "99 03 04 09 01 cf 00 00 00 01 2a 05 f2 00 " ACTOR_HEX " " TOPIC_HEX
+                   " c3 99 01 a3 63 2d 31 a7 68 69 20 f0 9f 98 80 07 cd 01 2c 08 06 c3"
                    " 92 05 cf 00 1f ff ff ff ff ff ff"},
-    {sample_http, "9a 02 05 0b c4 04 50 4f 53 54 c4 0b 2f 61 70 69 2f 74 6f 6b 65 6e 2f"
+    {sample_http, "9a 03 05 0b c4 04 50 4f 53 54 c4 0b 2f 61 70 69 2f 74 6f 6b 65 6e 2f"
                   " c4 03 61 3d 31 c4 03 7b fe 7d c4 10 61 70 70 6c 69 63 61 74 69 6f 6e 2f 6a"
                   " 73 6f 6e a3 3a 3a 31 " CRED_HEX},
-    {sample_history, "96 02 06 0c " TOPIC_HEX " 05 cf 00 1f ff ff ff ff ff ff"},
-    {sample_refresh, "98 02 07 0d 02 cf 00 00 00 01 2a 05 f2 00 2a a1 63 a5 65 2e 79 2e 4a"},
+    {sample_history, "96 03 06 0c " TOPIC_HEX " 05 cf 00 1f ff ff ff ff ff ff"},
+    {sample_refresh, "98 03 07 0d 02 cf 00 00 00 01 2a 05 f2 00 2a a1 63 a5 65 2e 79 2e 4a"},
+    {sample_notify, "9c 03 08 0e a3 31 2d 32 07 08 09 a1 74 a1 6d a1 63 a2 2f 75"
+                    " c4 08 2a 00 00 00 00 00 00 00"},
 };
 #define SAMPLE_COUNT (sizeof(SAMPLES) / sizeof(SAMPLES[0]))
 
@@ -188,6 +207,7 @@ static void check_msg(const struct client_msg *a, const struct client_msg *b)
     assert_int_equal(a->channel_id, b->channel_id);
     assert_int_equal(a->reply_to, b->reply_to);
     assert_int_equal(a->message_id, b->message_id);
+    assert_int_equal(a->notification_id, b->notification_id);
     assert_int_equal(a->is_typing, b->is_typing);
     assert_int_equal(a->attachment_count, b->attachment_count);
     for (size_t i = 0; i < ATTACHMENTS_MAX; i++) {
@@ -225,6 +245,7 @@ static void check_same(const struct up_envelope *a, const struct up_envelope *b)
         assert_int_equal(a->frame.received_us, b->frame.received_us);
         check_actor(a->frame.actor, b->frame.actor);
         wire_assert_bytes(a->frame.topic, b->frame.topic);
+        assert_int_equal(a->frame.is_outside, b->frame.is_outside);
         check_msg(&a->frame.msg, &b->frame.msg);
         break;
     case UP_HTTP:
@@ -247,6 +268,17 @@ static void check_same(const struct up_envelope *a, const struct up_envelope *b)
         assert_int_equal(a->refresh.user_id, b->refresh.user_id);
         wire_assert_bytes(a->refresh.client_id, b->refresh.client_id);
         wire_assert_bytes(a->refresh.token, b->refresh.token);
+        break;
+    case UP_NOTIFY:
+        wire_assert_bytes(a->notify.source, b->notify.source);
+        assert_int_equal(a->notify.channel_id, b->notify.channel_id);
+        assert_int_equal(a->notify.message_id, b->notify.message_id);
+        assert_int_equal(a->notify.created_ms, b->notify.created_ms);
+        wire_assert_bytes(a->notify.title, b->notify.title);
+        wire_assert_bytes(a->notify.message, b->notify.message);
+        wire_assert_bytes(a->notify.category, b->notify.category);
+        wire_assert_bytes(a->notify.url, b->notify.url);
+        wire_assert_bytes(a->notify.users, b->notify.users);
         break;
     }
 }
@@ -321,30 +353,31 @@ static const struct {
 } HEADS[] = {
     {"", ERR_SHORT},
     {"90", ERR_TYPE},
-    {"91 02", ERR_SHORT},
-    {"91 03", ERR_VERSION},
+    {"91 03", ERR_SHORT},
+    {"91 02", ERR_VERSION},
+    {"91 04", ERR_VERSION},
     {"93 00 04 09", ERR_VERSION},
     {"93 01 04 09", ERR_VERSION},
-    {"97 03 63 c0 c0 c0 c0 c0", ERR_VERSION}, /* a later version may be anything */
+    {"97 04 63 c0 c0 c0 c0 c0", ERR_VERSION}, /* a later version may be anything */
     {"97 a1 31 01", ERR_TYPE},
-    {"97 02 00", ERR_RANGE}, /* unknown kinds */
-    {"97 02 08", ERR_RANGE},
-    {"97 02 ff", ERR_RANGE},
-    {"97 02 cf ff ff ff ff ff ff ff ff", ERR_RANGE},
-    {"97 02 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE}, /* too few fields */
-    {"99 02 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE},
-    {"dd ff ff ff ff 02 03 09", ERR_TYPE},
-    {"98 02 03 00 2a a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* conn 0 */
-    {"98 02 03 ff 2a a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* conn -1 */
-    {"98 02 03 09 00 a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* user 0 */
-    {"98 02 03 09 cf 00 20 00 00 00 00 00 00 a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE},
-    {"98 02 03 09 2a c4 01 62 " TOPIC_HEX " c3 c3", ERR_TYPE}, /* bin for a text */
-    {"98 02 03 09 2a a1 62 " TOPIC_HEX " 01 c3", ERR_TYPE},
-    {"98 02 03 09 2a a1 62 " TOPIC_HEX " c3 c3", 0},
-    {"98 02 03 09 2a a0 a0 c2 c2", 0},
-    {"98 02 03 cc 09 ce 00 00 00 2a d9 01 62 " TOPIC_HEX " c3 c3", 0}, /* longer than needed */
-    {"98 02 03 09 2a a1 62 " TOPIC_HEX " c3 c3 00", ERR_TRAILING},
-    {"88 02 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE}, /* a map */
+    {"97 03 00", ERR_RANGE}, /* unknown kinds */
+    {"97 03 09", ERR_RANGE},
+    {"97 03 ff", ERR_RANGE},
+    {"97 03 cf ff ff ff ff ff ff ff ff", ERR_RANGE},
+    {"97 03 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE}, /* too few fields */
+    {"99 03 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE},
+    {"dd ff ff ff ff 03 03 09", ERR_TYPE},
+    {"98 03 03 00 2a a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* conn 0 */
+    {"98 03 03 ff 2a a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* conn -1 */
+    {"98 03 03 09 00 a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* user 0 */
+    {"98 03 03 09 cf 00 20 00 00 00 00 00 00 a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE},
+    {"98 03 03 09 2a c4 01 62 " TOPIC_HEX " c3 c3", ERR_TYPE}, /* bin for a text */
+    {"98 03 03 09 2a a1 62 " TOPIC_HEX " 01 c3", ERR_TYPE},
+    {"98 03 03 09 2a a1 62 " TOPIC_HEX " c3 c3", 0},
+    {"98 03 03 09 2a a0 a0 c2 c2", 0},
+    {"98 03 03 cc 09 ce 00 00 00 2a d9 01 62 " TOPIC_HEX " c3 c3", 0}, /* longer than needed */
+    {"98 03 03 09 2a a1 62 " TOPIC_HEX " c3 c3 00", ERR_TRAILING},
+    {"88 03 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE}, /* a map */
     {"c1", ERR_TYPE},
 };
 
@@ -361,6 +394,31 @@ static void heads(void **state)
         }
     }
     buf_done(&in);
+}
+
+static void people_are_told_by_eight_bytes_each(void **state)
+{
+    struct up_envelope env = sample_notify();
+    char users[24];
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, BUF_MAX);
+    for (size_t i = 0; i < 3; i++) {
+        notify_user_put(users + 8 * i, i == 2 ? ID_MAX : (int64_t)(i + 1));
+    }
+    env.notify.users = bytes_of(users, sizeof(users));
+    assert_int_equal(encode_and_decode(&env, &out), 0);
+    assert_int_equal(notify_user_count(&env.notify), 3);
+    assert_int_equal(notify_user(&env.notify, 1), 2);
+    assert_int_equal(notify_user(&env.notify, 2), ID_MAX);
+    users[23] = '\xff'; /* no id is so large */
+    assert_int_equal(notify_user(&env.notify, 2), 0);
+    env.notify.users.len = 23;
+    assert_int_equal(encode_and_decode(&env, &out), ERR_RANGE);
+    env.notify.users.len = 0;
+    assert_int_equal(encode_and_decode(&env, &out), ERR_RANGE);
+    buf_done(&out);
 }
 
 static void nesting_does_no_harm(void **state)
@@ -409,6 +467,11 @@ static const struct {
     FIELD(sample_http, http.content_type, HEADER_VALUE_MAX_BYTES, false),
     FIELD(sample_http, http.address, ADDRESS_MAX_BYTES, true),
     FIELD(sample_http, http.cred.cookie, HEADER_VALUE_MAX_BYTES, false),
+    FIELD(sample_notify, notify.source, NOTIFY_SOURCE_MAX_BYTES, true),
+    FIELD(sample_notify, notify.title, NOTIFY_TITLE_MAX_BYTES, true),
+    FIELD(sample_notify, notify.message, NOTIFY_MESSAGE_MAX_BYTES, true),
+    FIELD(sample_notify, notify.category, NOTIFY_CATEGORY_MAX_BYTES, true),
+    FIELD(sample_notify, notify.url, NOTIFY_URL_MAX_BYTES, true),
 #undef FIELD
 };
 
@@ -450,6 +513,9 @@ static const struct {
     {sample_frame, offsetof(struct up_envelope, frame.actor.user_id), 1},
     {sample_frame, offsetof(struct up_envelope, frame.msg.channel_id), 0},
     {sample_frame, offsetof(struct up_envelope, frame.msg.reply_to), 0},
+    {sample_frame, offsetof(struct up_envelope, frame.msg.notification_id), 0},
+    {sample_notify, offsetof(struct up_envelope, notify.channel_id), 0},
+    {sample_notify, offsetof(struct up_envelope, notify.message_id), 0},
     {sample_frame, offsetof(struct up_envelope, frame.msg.attachments[0]), 1},
     {sample_frame, offsetof(struct up_envelope, frame.msg.attachments[1]), 1},
 };
@@ -528,7 +594,7 @@ static void a_failure_leaves_the_outputs(void **state)
     (void)state;
     memset(&env, 0xAA, sizeof(env));
     memset(&before, 0xAA, sizeof(before));
-    assert_int_equal(up_envelope_decode(BYTES_LIT("\x98\x02\x03\x09\x2a"), &env, &used), ERR_SHORT);
+    assert_int_equal(up_envelope_decode(BYTES_LIT("\x98\x03\x03\x09\x2a"), &env, &used), ERR_SHORT);
     assert_memory_equal(&env, &before, sizeof(env));
     assert_int_equal(used, 77);
 }
@@ -654,6 +720,7 @@ int main(void)
         cmocka_unit_test(damaged_encodings),
         cmocka_unit_test(envelopes_follow_one_another),
         cmocka_unit_test(heads),
+        cmocka_unit_test(people_are_told_by_eight_bytes_each),
         cmocka_unit_test(nesting_does_no_harm),
         cmocka_unit_test(string_bounds),
         cmocka_unit_test(id_ranges),

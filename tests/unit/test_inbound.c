@@ -69,6 +69,17 @@ static const struct legal LEGAL[] = {
     {KIND_READ_RECEIPT, ENDPOINT_CHAT, SESSION_OPEN},
     {KIND_MARK_READ, ENDPOINT_CHAT, SESSION_OPEN},
     {KIND_BATCH_UPDATE, ENDPOINT_CHAT, SESSION_OPEN},
+    {KIND_MARK_READ, ENDPOINT_NOTIFICATIONS, SESSION_OPEN},
+    {KIND_MARK_ALL_READ, ENDPOINT_NOTIFICATIONS, SESSION_OPEN},
+    {KIND_DISMISS, ENDPOINT_NOTIFICATIONS, SESSION_OPEN},
+    {KIND_TYPING, ENDPOINT_STATUS, SESSION_OPEN},
+    {KIND_STATUS_UPDATE, ENDPOINT_STATUS, SESSION_OPEN},
+    {KIND_REFRESH_TOKEN, ENDPOINT_NOTIFICATIONS, SESSION_OPEN},
+    {KIND_REFRESH_TOKEN, ENDPOINT_STATUS, SESSION_OPEN},
+    {KIND_PING, ENDPOINT_NOTIFICATIONS, SESSION_OPEN},
+    {KIND_PING, ENDPOINT_STATUS, SESSION_OPEN},
+    {KIND_HEARTBEAT, ENDPOINT_NOTIFICATIONS, SESSION_OPEN},
+    {KIND_HEARTBEAT, ENDPOINT_STATUS, SESSION_OPEN},
     {KIND_REFRESH_TOKEN, ENDPOINT_CHAT, SESSION_OPEN},
     {KIND_PING, ENDPOINT_CHAT, SESSION_OPEN},
     {KIND_HEARTBEAT, ENDPOINT_CHAT, SESSION_OPEN},
@@ -96,6 +107,35 @@ static void test_every_kind_endpoint_and_state(void **state)
                                  is_listed(kind, endpoint, s));
             }
         }
+    }
+}
+
+static void test_each_endpoint_has_its_fields(void **state)
+{
+    static const struct {
+        enum endpoint endpoint;
+        const char *message;
+        enum inbound_action action;
+    } rows[] = {
+        {ENDPOINT_CHAT, "{\"type\":\"mark_read\",\"message_id\":7}", INBOUND_FORWARD},
+        {ENDPOINT_CHAT, "{\"type\":\"mark_read\",\"notification_id\":7}", INBOUND_ERROR},
+        {ENDPOINT_NOTIFICATIONS, "{\"type\":\"mark_read\",\"notification_id\":7}", INBOUND_FORWARD},
+        {ENDPOINT_NOTIFICATIONS, "{\"type\":\"mark_read\",\"message_id\":7}", INBOUND_ERROR},
+        {ENDPOINT_CHAT, "{\"type\":\"typing\",\"is_typing\":true}", INBOUND_FORWARD},
+        {ENDPOINT_STATUS, "{\"type\":\"typing\",\"is_typing\":true}", INBOUND_ERROR},
+        {ENDPOINT_STATUS, "{\"type\":\"typing\",\"is_typing\":true,\"channel_id\":7}",
+         INBOUND_FORWARD},
+    };
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct inbound_frame frame = {.endpoint = rows[i].endpoint,
+                                            .state = SESSION_OPEN,
+                                            .message = bytes_str(rows[i].message)};
+        inbound_judge(&frame, f->limit, &f->meter, f->arena, &f->verdict);
+        assert_int_equal(f->verdict.action, rows[i].action);
+        assert_int_equal(f->verdict.code,
+                         rows[i].action == INBOUND_ERROR ? CODE_INVALID_MESSAGE : CODE_NONE);
     }
 }
 
@@ -333,6 +373,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_kind_endpoint_and_state),
+        cmocka_unit_test_setup_teardown(test_each_endpoint_has_its_fields, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_nothing_is_answered_unless_open, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_verdicts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_binary_and_oversize, set_up, tear_down),

@@ -16,13 +16,16 @@ static const struct {
     {KIND_CHAT_MESSAGE, {"chat_message", EP_CHAT, AT_BROKER, true}},
     {KIND_EDIT_MESSAGE, {"edit_message", EP_CHAT, AT_BROKER, true}},
     {KIND_DELETE_MESSAGE, {"delete_message", EP_CHAT, AT_BROKER, true}},
-    {KIND_TYPING, {"typing", EP_CHAT, AT_BROKER, true}},
+    {KIND_TYPING, {"typing", EP_CHAT | EP_STATUS, AT_BROKER, true}},
     {KIND_READ_RECEIPT, {"read_receipt", EP_CHAT, AT_BROKER, true}},
-    {KIND_MARK_READ, {"mark_read", EP_CHAT, AT_BROKER, true}},
+    {KIND_MARK_READ, {"mark_read", EP_CHAT | EP_NOTIFICATIONS, AT_BROKER, true}},
     {KIND_BATCH_UPDATE, {"batch_update", EP_CHAT, AT_BROKER, true}},
-    {KIND_REFRESH_TOKEN, {"refresh_token", EP_CHAT, AT_BROKER, true}},
-    {KIND_PING, {"ping", EP_CHAT, AT_GATEWAY, false}},
-    {KIND_HEARTBEAT, {"heartbeat", EP_CHAT, AT_GATEWAY, false}},
+    {KIND_MARK_ALL_READ, {"mark_all_read", EP_NOTIFICATIONS, AT_BROKER, true}},
+    {KIND_DISMISS, {"dismiss", EP_NOTIFICATIONS, AT_BROKER, true}},
+    {KIND_STATUS_UPDATE, {"status_update", EP_STATUS, AT_BROKER, true}},
+    {KIND_REFRESH_TOKEN, {"refresh_token", EP_ALL, AT_BROKER, true}},
+    {KIND_PING, {"ping", EP_ALL, AT_GATEWAY, false}},
+    {KIND_HEARTBEAT, {"heartbeat", EP_ALL, AT_GATEWAY, false}},
 };
 
 static void every_kind_has_its_row(void **state)
@@ -61,6 +64,8 @@ static void endpoints_have_names(void **state)
 {
     (void)state;
     assert_string_equal(endpoint_name(ENDPOINT_CHAT), "chat");
+    assert_string_equal(endpoint_name(ENDPOINT_NOTIFICATIONS), "notifications");
+    assert_string_equal(endpoint_name(ENDPOINT_STATUS), "status");
     assert_string_equal(endpoint_name(ENDPOINT_ECHO), "echo");
     assert_string_equal(endpoint_name(ENDPOINT_NONE), "none");
     assert_string_equal(endpoint_name(ENDPOINT_COUNT), "none");

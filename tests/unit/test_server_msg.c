@@ -168,8 +168,8 @@ static void keys_come_in_the_documented_order(void **state)
 static void chat_established(void **state)
 {
     const struct online_user online[] = {
-        {1, BYTES_LIT("alice"), BYTES_LIT("online")},
-        {2, BYTES_LIT("b\"b"), BYTES_LIT("away")},
+        {1, BYTES_LIT("alice"), BYTES_LIT("online"), 0},
+        {2, BYTES_LIT("b\"b"), BYTES_LIT("away"), 0},
     };
     struct chat_established e = {
         .user_id = 1,

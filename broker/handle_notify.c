@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Notifications: told to people by services and chats, opened, read and dismissed by their sockets.
+ * Nothing is decided here from memory: each becomes an operation that the database performs in
+ * order (store_user_ops), and pipeline_people.c shows what came of it. */
+#include "broker/dispatch.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+/* Which of the people have a socket here that is to be told. NULL without memory. */
+static bool *find_online(struct world *w, const struct work *work)
+{
+    const struct up_notify *n = &work->env.notify;
+    size_t count = notify_user_count(n);
+    bool *is_online = arena_alloc(w->fx->arena, count);
+
+    for (size_t i = 0; is_online && i < count; i++) {
+        char topic[32];
+        int len = snprintf(topic, sizeof(topic), "user:%" PRId64, notify_user(n, i));
+        const struct room *room = rooms_find(work->rooms, bytes_of(topic, (size_t)len));
+        is_online[i] = room && !room_is_empty(room);
+    }
+    return is_online;
+}
+
+void handle_notify(struct world *w, struct work *work)
+{
+    const struct user_op op = {
+        .kind = OP_NOTIFY, .notify = &work->env.notify, .is_online = find_online(w, work)};
+
+    if (!op.is_online) {
+        w->fx->err = ERR_NOMEM;
+        return;
+    }
+    effects_people(w->fx, &op, work);
+}
+
+void handle_notifications_join(struct world *w, struct work *work)
+{
+    const struct up_join *join = &work->env.join;
+    const struct user_op op = {.kind = OP_OPEN, .user_id = work->room->owner_id};
+    bool is_first;
+
+    if (join->actor.user_id != work->room->owner_id) {
+        refuse_join(w, work, CODE_PERMISSION_DENIED);
+    } else if (room_add(work->room, work->gateway, work->env.conn, join->actor.user_id,
+                        join->actor.username, &is_first)) {
+        refuse_join(w, work, CODE_SERVICE_UNAVAILABLE);
+    } else {
+        effects_people(w->fx, &op, work);
+    }
+}
+
+void handle_notification_frame(struct world *w, struct work *work)
+{
+    const struct client_msg *msg = &work->env.frame.msg;
+    struct user_op op = {.user_id = work->env.frame.actor.user_id,
+                         .notification_id = msg->notification_id};
+
+    if (msg->kind == KIND_MARK_READ) {
+        op.kind = OP_READ;
+    } else if (msg->kind == KIND_DISMISS) {
+        op.kind = OP_DISMISS;
+    } else if (msg->kind == KIND_MARK_ALL_READ) {
+        op.kind = OP_READ_ALL;
+    }
+    if (op.kind == 0 || op.user_id != work->room->owner_id ||
+        (op.kind != OP_READ_ALL && op.notification_id == 0)) {
+        reply_error(w, work, CODE_INVALID_MESSAGE, NULL);
+        return;
+    }
+    effects_people(w->fx, &op, work);
+}
