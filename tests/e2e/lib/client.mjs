@@ -59,6 +59,18 @@ export class Client {
     return client;
   }
 
+  /** Connect to another path; resolves to the client, whose .hello is its first frame. */
+  static async open(system, pathName, { user, gateway = 0, token, query = {} } = {}) {
+    const url = new URL(pathName, system.info.urls[gateway].replace(/^http/, 'ws'));
+    url.search = new URLSearchParams({ token: token ?? await system.token(user), ...query });
+    const client = new Client(url.href);
+    client.hello = await client.next();
+    if (client.hello.type !== 'connection_established') {
+      throw new Error(`refused: ${JSON.stringify(client.hello)}`);
+    }
+    return client;
+  }
+
   get isOpen() {
     return this.socket.readyState === WebSocket.OPEN;
   }
