@@ -12,7 +12,8 @@ enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 
 struct metric;
 
-/* name and help must be static. label_key NULL = no label. Same name again: the same metric.
+/* name and help must be static. label_key NULL = no label; "a,b": two labels, whose values are
+ * given as "x,y". Same name again: the same metric.
  * Never fails: without memory a shared dummy is given. */
 struct metric *metric_counter(const char *name, const char *help, const char *label_key);
 struct metric *metric_gauge(const char *name, const char *help, const char *label_key);

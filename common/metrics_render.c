@@ -33,11 +33,11 @@ static int append_number(struct buf *out, double n)
 }
 
 /* Backslash and line feed are escaped in help and label values, quotes in label values only. */
-static int append_escaped(struct buf *out, const char *text, bool is_label)
+static int append_escaped(struct buf *out, struct bytes text, bool is_label)
 {
     int err = 0;
 
-    for (const char *p = text; *p != '\0' && err == 0; p++) {
+    for (const char *p = text.ptr; p != text.ptr + text.len && err == 0; p++) {
         if (*p == '\n') {
             err = buf_append(out, BYTES_LIT("\\n"));
         } else if (*p == '\\') {
@@ -67,7 +67,7 @@ static int render_head(const struct metric *m, struct buf *out)
     int err = buf_printf(out, "# HELP %s ", m->name);
 
     if (err == 0) {
-        err = append_escaped(out, m->help, false);
+        err = append_escaped(out, bytes_str(m->help), false);
     }
     if (err == 0) {
         err = buf_printf(out, "\n# TYPE %s %s\n", m->name, type_names[m->type]);
@@ -75,15 +75,41 @@ static int render_head(const struct metric *m, struct buf *out)
     return err;
 }
 
-static int render_series(const struct metric *m, const struct metric_series *s, struct buf *out)
+/* The part of a list before its next comma, which is taken off. */
+static struct bytes take_part(struct bytes *list)
 {
-    int err = buf_printf(out, "%s{%s=\"", m->name, m->label_key);
+    const char *comma = list->len > 0 ? memchr(list->ptr, ',', list->len) : NULL;
+    struct bytes part = bytes_of(list->ptr, comma ? (size_t)(comma - list->ptr) : list->len);
+
+    *list = bytes_skip(*list, part.len + 1);
+    return part;
+}
+
+static int render_label(struct bytes key, struct bytes value, struct buf *out)
+{
+    int err = buf_printf(out, "%.*s=\"", BYTES_FMT(key));
 
     if (err == 0) {
-        err = append_escaped(out, s->label_value, true);
+        err = append_escaped(out, value, true);
+    }
+    return err != 0 ? err : buf_append_char(out, '"');
+}
+
+static int render_series(const struct metric *m, const struct metric_series *s, struct buf *out)
+{
+    struct bytes keys = bytes_str(m->label_key), values = bytes_str(s->label_value);
+    int err = buf_printf(out, "%s{", m->name);
+
+    while (keys.len > 0 && err == 0) {
+        struct bytes key = take_part(&keys);
+
+        err = render_label(key, keys.len > 0 ? take_part(&values) : values, out);
+        if (err == 0 && keys.len > 0) {
+            err = buf_append_char(out, ',');
+        }
     }
     if (err == 0) {
-        err = buf_append(out, BYTES_LIT("\"}"));
+        err = buf_append_char(out, '}');
     }
     return err != 0 ? err : end_line(out, s->value);
 }

@@ -84,6 +84,20 @@ static void labels(void **state)
     assert_true(metric_value(m, "absent") == 0);
 }
 
+static void two_labels(void **state)
+{
+    struct metric *m = metric_counter("two_total", "h", "kind,result");
+
+    (void)state;
+    metric_add_label(m, "fcm,sent", 3);
+    metric_add_label(m, "web,a,b", 1);
+    metric_add_label(m, "odd", 1);
+    assert_true(renders("two_total{kind=\"fcm\",result=\"sent\"} 3\n"));
+    assert_true(renders("two_total{kind=\"web\",result=\"a,b\"} 1\n"));
+    assert_true(renders("two_total{kind=\"odd\",result=\"\"} 1\n"));
+    assert_true(metric_value(m, "fcm,sent") == 3);
+}
+
 static void label_values_are_bounded(void **state)
 {
     struct metric *m = metric_gauge("many", "h", "id");
@@ -178,6 +192,7 @@ int main(void)
         cmocka_unit_test_setup(without_memory_a_dummy_is_given, reset),
         cmocka_unit_test_setup(counters, reset),
         cmocka_unit_test_setup(labels, reset),
+        cmocka_unit_test_setup(two_labels, reset),
         cmocka_unit_test_setup(label_values_are_bounded, reset),
         cmocka_unit_test_setup(gauges, reset),
         cmocka_unit_test_setup(histograms, reset),
