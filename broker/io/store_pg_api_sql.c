@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The SQL of the HTTP API: the statements that the store prepares on its third connection. The
- * functions are those of sql/0005. Values are always parameters. */
+ * functions are those of sql/0005 and sql/0008. Values are always parameters. */
 #include "broker/io/store_pg_impl.h"
 
 /* Public channels are open to everybody, private and direct ones to their members: of a row c of
@@ -79,4 +79,40 @@ const struct pg_statement store_pg_api_statements[STMT_API_COUNT] = {
          " $6::bigint, $7::bigint) s"
          " LEFT JOIN chat_message m ON m.channel_id = c.id AND m.id = ANY (s.ids)" AUTHOR
          " WHERE c.id = $1::bigint ORDER BY m.id DESC"},
+    /* $1 user, $2 before, $3 unread ones only, $4 limit */
+    [STMT_NOTIFICATIONS] =
+        {"notifications",
+         "SELECT n.id, n.title, n.message, n.category, n.url, n.status,"
+         " " TIME_MS("n.created_at") " FROM notification n"
+                                     " WHERE n.user_id = $1::bigint AND n.id < $2::bigint"
+                                     " AND ($3::bigint = 0 OR n.status = 'unread')"
+                                     " ORDER BY n.id DESC LIMIT $4::bigint"},
+    [STMT_PREFERENCES] = {"preferences",
+                          "SELECT coalesce(p.push_enabled, true), coalesce(p.categories, '{}'),"
+                          " to_char(p.quiet_start, 'HH24:MI'), to_char(p.quiet_end, 'HH24:MI'),"
+                          " coalesce(p.time_zone, 'UTC') FROM (SELECT) one"
+                          " LEFT JOIN notification_preference p ON p.user_id = $1::bigint"},
+    /* $2 push, below 0: as it is; $4, $6: are there times? */
+    [STMT_SET_PREFERENCES] = {"set_preferences",
+                              "SELECT notification_preference_set($1::bigint,"
+                              " CASE WHEN $2::bigint >= 0 THEN $2::bigint::integer END,"
+                              " nullif($3::text, '')::jsonb,"
+                              " $4::bigint <> 0, nullif($5::text, '')::time,"
+                              " $6::bigint <> 0, nullif($7::text, '')::time,"
+                              " nullif($8::text, ''), $9::bigint::integer)"},
+    [STMT_DEVICES] = {"devices", "SELECT d.id, d.device_type, d.token, " TIME_MS(
+                                     "d.created_at") " FROM device_token d"
+                                                     " WHERE d.user_id = $1::bigint"
+                                                     " ORDER BY d.created_at DESC, d.id DESC"},
+    [STMT_ADD_DEVICE] = {"add_device",
+                         "SELECT r.device, " TIME_MS(
+                             "r.made") ", r.is_new FROM device_register($1::bigint, $2::text,"
+                                       " $3::text, $4::bigint) r"},
+    [STMT_REMOVE_DEVICE] = {"remove_device",
+                            "DELETE FROM device_token WHERE user_id = $1::bigint"
+                            " AND md5(token) = md5($2::text) AND token = $2::text"},
+    [STMT_PUSH_TEST] = {"push_test", "SELECT push_test($1::bigint, $2::text, $3::text)"},
+    [STMT_PUSH_CLAIM] = {"push_claim", "SELECT * FROM push_claim($1::bigint, $2::bigint)"},
+    [STMT_PUSH_SETTLE] = {"push_settle", "SELECT push_settle($1::bigint[], $2::bigint[],"
+                                         " $3::bigint[], $4::integer[], $5::bigint[])"},
 };

@@ -5,8 +5,9 @@
 #include "broker/io/pg_link.h"
 #include "broker/io/store_pg.h"
 #include "broker/store_access.h"
-#include "broker/store_api.h"
+#include "broker/store_devices.h"
 #include "broker/store_people.h"
+#include "broker/store_push.h"
 #include "common/buf.h"
 
 #define COMMITS_IN_FLIGHT_MAX 2u
@@ -70,6 +71,15 @@ enum api_statement {
     STMT_PAGE_BACK,
     STMT_PAGE_FORWARD,
     STMT_SEARCH,
+    STMT_NOTIFICATIONS,
+    STMT_PREFERENCES,
+    STMT_SET_PREFERENCES,
+    STMT_DEVICES,
+    STMT_ADD_DEVICE,
+    STMT_REMOVE_DEVICE,
+    STMT_PUSH_TEST,
+    STMT_PUSH_CLAIM,
+    STMT_PUSH_SETTLE,
     STMT_API_COUNT
 };
 extern const struct pg_statement store_pg_api_statements[];
@@ -99,6 +109,12 @@ struct store_request {
         store_user_ops_fn *user_ops;
         store_presence_fn *presence;
         store_user_ids_fn *user_ids;
+        store_notifications_fn *notifications;
+        store_preferences_fn *preferences;
+        store_preference_fn *preference;
+        store_devices_fn *devices;
+        store_count_fn *count;
+        store_jobs_fn *jobs;
     } fn;
 };
 
