@@ -19,6 +19,7 @@
 #include "broker/intake.h"
 #include "broker/io/store_pg.h"
 #include "broker/notify_watch.h"
+#include "broker/push.h"
 #include "common/health.h"
 #include "common/io/clock.h"
 #include "common/io/status_http.h"
@@ -32,6 +33,7 @@
 struct broker {
     const struct broker_conf *conf;
     const struct token_keys *keys;
+    const struct push_keys *push_keys;
     struct redis_clock clock;
     struct loop *loop;
     struct redis_link *command, *read;
@@ -45,6 +47,7 @@ struct broker {
     struct gateway_watch *watch;
     struct access_watch *access;
     struct notify_watch *notify;
+    struct push *push;
     struct status_http *status;
     struct health health;
     struct loop_signal *on_term, *on_int;
@@ -78,6 +81,7 @@ static void on_up(struct broker *b)
     gateway_watch_start(b->watch);
     access_watch_start(b->access);
     notify_watch_start(b->notify);
+    push_start(b->push);
 }
 
 static void on_down(struct broker *b)
@@ -94,6 +98,7 @@ static void on_down(struct broker *b)
     gateway_watch_pause(b->watch);
     access_watch_pause(b->access);
     notify_watch_pause(b->notify);
+    push_pause(b->push);
     if (b->is_leaving) {
         loop_stop(b->loop);
     }
@@ -159,6 +164,7 @@ static void on_stop_signal(void *arg)
     }
     log_info("leaving");
     b->is_leaving = true;
+    push_pause(b->push);
     b->health.is_draining = true;
     loop_timer_start(b->stop_timer, BROKER_STOP_MAX_MS, 0);
     coordinator_leave(b->coordinator);
@@ -177,6 +183,7 @@ static void free_parts(struct broker *b)
     }
     requests_free(b->requests);
     worker_free(b->worker);
+    push_stop(b->push);
     redis_link_free(b->read);
     redis_link_free(b->command);
     store_pg_free(b->store);
@@ -184,6 +191,7 @@ static void free_parts(struct broker *b)
     gateway_watch_free(b->watch);
     access_watch_free(b->access);
     notify_watch_free(b->notify);
+    push_free(b->push);
     coordinator_free(b->coordinator);
     intake_free(b->intake);
     pipeline_free(b->pipeline);
@@ -295,7 +303,13 @@ static int build_work(struct broker *b)
     b->watch = gateway_watch_new(b->loop, b->command, b->pipeline, b->conf);
     b->access = build_access_watch(b);
     b->notify = build_notify_watch(b);
-    return b->intake && b->coordinator && b->watch && b->access && b->notify ? 0 : ERR_NOMEM;
+    b->push = push_new(&(struct push_deps){.loop = b->loop,
+                                           .redis = b->command,
+                                           .store = b->store,
+                                           .conf = b->conf,
+                                           .keys = b->push_keys});
+    return b->intake && b->coordinator && b->watch && b->access && b->notify && b->push ? 0
+                                                                                        : ERR_NOMEM;
 }
 
 static void make_owner(struct broker *b)
@@ -305,9 +319,10 @@ static void make_owner(struct broker *b)
     snprintf(b->owner, sizeof(b->owner), "%.100s.%016" PRIx64, b->conf->name, incarnation);
 }
 
-int broker_serve(const struct broker_conf *conf, const struct token_keys *keys)
+int broker_serve(const struct broker_conf *conf, const struct token_keys *keys,
+                 const struct push_keys *push_keys)
 {
-    struct broker b = {.conf = conf, .keys = keys};
+    struct broker b = {.conf = conf, .keys = keys, .push_keys = push_keys};
     int err, exit_code = EXIT_FAILURE;
 
     make_owner(&b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The broker's settings: one table, and the checks that no single row can make. Does not read the
- * environment or a file by itself and does not connect anywhere. Called by main at start-up. */
+ * environment or a file by itself and does not connect anywhere. Called by main at start-up.
+ * budget: one table. */
 #include "broker/broker_conf.h"
 
 #include "broker/jwt_token.h"
@@ -240,6 +241,78 @@ const struct conf_row broker_conf_rows[] = {
      .unit = "",
      .def = "0",
      .help = "Opening a room that does not exist makes it, as a public channel."},
+    {.name = "fcm-credentials-file",
+     .env = "FCM_CREDENTIALS_FILE",
+     .type = CONF_STR,
+     .offset = AT(fcm_credentials_file),
+     .unit = "",
+     .def = "",
+     .help = "JSON file of the service account that may send by Firebase Cloud Messaging; empty is "
+             "no pushes by it."},
+    {.name = "fcm-url",
+     .env = "FCM_URL",
+     .type = CONF_STR,
+     .offset = AT(fcm_url),
+     .unit = "",
+     .def = "https://fcm.googleapis.com",
+     .help = "Where Firebase Cloud Messaging is, without a slash at the end."},
+    {.name = "vapid-private-key-file",
+     .env = "VAPID_PRIVATE_KEY_FILE",
+     .type = CONF_STR,
+     .offset = AT(vapid_private_key_file),
+     .unit = "",
+     .def = "",
+     .help = "PEM file of the P-256 key that signs web pushes; empty is no web pushes."},
+    {.name = "vapid-subject",
+     .env = "VAPID_SUBJECT",
+     .type = CONF_STR,
+     .offset = AT(vapid_subject),
+     .unit = "",
+     .def = "",
+     .help = "Whom a push service may ask about web pushes: mailto:… or https://…."},
+    {.name = "push-ca-file",
+     .env = "PUSH_CA_FILE",
+     .type = CONF_STR,
+     .offset = AT(push_ca_file),
+     .unit = "",
+     .def = "",
+     .help = "PEM file of the authorities that push services' certificates must come from; empty "
+             "is the system's."},
+    {.name = "push-concurrency",
+     .env = "PUSH_CONCURRENCY",
+     .type = CONF_U32,
+     .offset = AT(push_concurrency),
+     .unit = "",
+     .def = "32",
+     .min = 1,
+     .max = 256,
+     .help = "Pushes that one broker has under way at a time."},
+    {.name = "push-retry-ms",
+     .env = "PUSH_RETRY_MS",
+     .type = CONF_U32,
+     .offset = AT(push_retry_ms),
+     .unit = "ms",
+     .def = "10000",
+     .min = 10,
+     .max = 600000,
+     .help = "Least time until a push that failed is tried again; it grows with every failure."},
+    {.name = "push-lease-ms",
+     .env = "PUSH_LEASE_MS",
+     .type = CONF_U32,
+     .offset = AT(push_lease_ms),
+     .unit = "ms",
+     .def = "60000",
+     .min = 1000,
+     .max = 600000,
+     .help = "How long a broker that has gone keeps the pushes that it had begun. A request to a "
+             "push service takes a third of it at most."},
+    {.name = "push-allow-private-endpoints",
+     .env = "PUSH_ALLOW_PRIVATE_ENDPOINTS",
+     .type = CONF_BOOL,
+     .offset = AT(push_allow_private_endpoints),
+     .unit = "",
+     .def = "0",
+     .help = "Web pushes may go to addresses that are not public, whoever named them; for tests."},
 };
 const size_t broker_conf_row_count = sizeof(broker_conf_rows) / sizeof(broker_conf_rows[0]);
 
@@ -304,10 +377,27 @@ static int check_secrets(const struct broker_conf *c, struct buf *problem)
     return 0;
 }
 
+static int check_push(const struct broker_conf *c, struct buf *problem)
+{
+    struct bytes fcm_url = text_of(c->fcm_url), subject = text_of(c->vapid_subject);
+
+    if (!has_scheme(fcm_url, "https://") || fcm_url.ptr[fcm_url.len - 1] == '/') {
+        return tell(problem, ERR_SYNTAX,
+                    "FCM_URL does not begin with https://, or ends with a slash.");
+    }
+    if (text_of(c->vapid_private_key_file).len > 0 && !has_scheme(subject, "mailto:") &&
+        !has_scheme(subject, "https://")) {
+        return tell(problem, ERR_MISSING,
+                    "VAPID_PRIVATE_KEY_FILE needs VAPID_SUBJECT, a mailto: or https: address.");
+    }
+    return 0;
+}
+
 int broker_conf_check(const struct broker_conf *c, struct buf *out_problem)
 {
     struct bytes redis = text_of(c->redis_url);
     struct bytes database = text_of(c->database_url);
+    int err;
 
     if (!has_scheme(redis, "redis://") && !has_scheme(redis, "unix://")) {
         return tell(out_problem, ERR_SYNTAX,
@@ -330,5 +420,6 @@ int broker_conf_check(const struct broker_conf *c, struct buf *out_problem)
         return tell(out_problem, ERR_SYNTAX,
                     "BROKER_NAME is longer than 128 bytes or has blanks, braces or non-ASCII.");
     }
-    return check_secrets(c, out_problem);
+    err = check_secrets(c, out_problem);
+    return err == 0 ? check_push(c, out_problem) : err;
 }

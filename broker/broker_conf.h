@@ -31,6 +31,13 @@ struct broker_conf {
     uint32_t presence_grace_s, push_delay_s;
     char *service_key; /* of services that notify; empty = nobody may */
     bool channel_auto_create;
+
+    char *fcm_credentials_file, *fcm_url;
+    char *vapid_private_key_file, *vapid_subject;
+    char *push_ca_file;
+    uint32_t push_concurrency;
+    uint32_t push_retry_ms, push_lease_ms;
+    bool push_allow_private_endpoints;
 };
 
 extern const struct conf_row broker_conf_rows[];

@@ -9,6 +9,7 @@
 #include "broker/broker.h"
 #include "broker/io/admin.h"
 #include "broker/io/migrate.h"
+#include "broker/io/push_key_files.h"
 #include "broker/io/token_key_files.h"
 #include "common/io/clock.h"
 #include "common/log.h"
@@ -114,12 +115,14 @@ static void dump_settings(const struct broker_conf *conf)
 static int serve(struct broker_conf *conf)
 {
     struct token_keys *keys = NULL;
+    struct push_keys push_keys = {0};
     char process[160];
     struct buf problem;
     int code = 2;
 
     buf_init(&problem, 1024);
-    if (broker_conf_check(conf, &problem) || token_key_files_load(conf, &keys, &problem)) {
+    if (broker_conf_check(conf, &problem) || token_key_files_load(conf, &keys, &problem) ||
+        push_key_files_load(conf, &push_keys, &problem)) {
         fprintf(stderr, "kibray-broker: %.*s\n", BYTES_FMT(buf_bytes(&problem)));
         goto out;
     }
@@ -130,10 +133,11 @@ static int serve(struct broker_conf *conf)
     log_set_process(process);
     log_set_level((enum log_level)conf->log_level);
     dump_settings(conf);
-    code = broker_serve(conf, keys);
+    code = broker_serve(conf, keys, &push_keys);
 out:
     buf_done(&problem);
     token_keys_free(keys);
+    push_keys_done(&push_keys);
     return code;
 }
 

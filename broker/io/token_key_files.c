@@ -3,41 +3,7 @@
  * What was read is wiped: a private key lives on in struct token_keys alone. */
 #include "broker/io/token_key_files.h"
 
-#include <stdio.h>
-
-#include "broker/openssl.h"
-
-static int read_file(const char *path, struct buf *out)
-{
-    FILE *f = fopen(path, "rbe");
-    char *room;
-    size_t got = 0;
-    int err;
-
-    if (!f) {
-        return ERR_IO;
-    }
-    setvbuf(f, NULL, _IONBF, 0); /* no copy of the key in stdio's own buffer */
-    err = buf_reserve(out, TOKEN_KEY_FILE_MAX_BYTES + 1, &room);
-    if (err == 0) {
-        got = fread(room, 1, TOKEN_KEY_FILE_MAX_BYTES + 1, f);
-        buf_commit(out, got);
-        err = ferror(f) ? ERR_IO : 0;
-    }
-    if (err == 0 && got > TOKEN_KEY_FILE_MAX_BYTES) {
-        err = ERR_LIMIT;
-    }
-    fclose(f);
-    return err;
-}
-
-static void wipe(struct buf *b)
-{
-    if (b->data) {
-        OPENSSL_cleanse(b->data, b->cap);
-    }
-    buf_done(b);
-}
+#include "broker/io/secret_file.h"
 
 static int tell(struct buf *problem, const char *what, const char *path, int err)
 {
@@ -60,10 +26,10 @@ static int load_rs256(const struct broker_conf *conf, struct token_keys **out_ke
     buf_init(&private_pem, TOKEN_KEY_FILE_MAX_BYTES + 1);
     buf_init(&public_pem, TOKEN_KEY_FILE_MAX_BYTES + 1);
     err = tell(problem, "JWT_PUBLIC_KEY_FILE", conf->jwt_public_key_file,
-               read_file(conf->jwt_public_key_file, &public_pem));
+               secret_file_read(conf->jwt_public_key_file, &public_pem));
     if (err == 0) {
         err = tell(problem, "JWT_PRIVATE_KEY_FILE", conf->jwt_private_key_file,
-                   read_file(conf->jwt_private_key_file, &private_pem));
+                   secret_file_read(conf->jwt_private_key_file, &private_pem));
     }
     if (err == 0) {
         settings.public_pem = buf_bytes(&public_pem);
@@ -71,8 +37,8 @@ static int load_rs256(const struct broker_conf *conf, struct token_keys **out_ke
         err = tell(problem, "The RSA keys of", conf->jwt_private_key_file,
                    token_keys_new(&settings, out_keys));
     }
-    wipe(&private_pem);
-    wipe(&public_pem);
+    secret_wipe(&private_pem);
+    secret_wipe(&public_pem);
     return err;
 }
 

@@ -3,10 +3,11 @@
 /* The keys of the tokens, as the settings have them: SECRET_KEY, or the two PEM files. Blocking;
  * at start-up only. */
 #include "broker/broker_conf.h"
+#include "broker/io/secret_file.h"
 #include "broker/jwt_token.h"
 #include "common/buf.h"
 
-#define TOKEN_KEY_FILE_MAX_BYTES 65536u
+#define TOKEN_KEY_FILE_MAX_BYTES SECRET_FILE_MAX_BYTES
 
 /* Owns: gives *out_keys (token_keys_free). Units: `out_problem` gets a sentence on an error; it
  * may be NULL.
