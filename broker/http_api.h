@@ -25,7 +25,14 @@
     X(TOKEN_BLACKLIST, "POST", "/api/token/blacklist/", "token_blacklist")                         \
     X(LOGIN, "POST", "/api/login/", "login")                                                       \
     X(LOGOUT, "POST", "/api/logout/", "logout")                                                    \
-    X(NOTIFY, "POST", "/api/notifications/", "notify")
+    X(NOTIFICATIONS, "GET", "/api/notifications/", "notifications")                                \
+    X(NOTIFY, "POST", "/api/notifications/", "notify")                                             \
+    X(PREFERENCES, "GET", "/api/notifications/preferences/", "preferences")                        \
+    X(PREFERENCES_SET, "PATCH", "/api/notifications/preferences/", "preferences_set")              \
+    X(DEVICES, "GET", "/api/notifications/devices/", "devices")                                    \
+    X(DEVICE_ADD, "POST", "/api/notifications/devices/", "device_add")                             \
+    X(DEVICE_REMOVE, "DELETE", "/api/notifications/devices/", "device_remove")                     \
+    X(PUSH_TEST, "POST", "/api/notifications/devices/test_notification/", "push_test")
 
 enum http_route {
     ROUTE_NONE = 0,
@@ -64,7 +71,12 @@ bool http_type_is_json(struct bytes content_type);
     X(RANGE, "This value is out of range.")                                                        \
     X(TOO_LONG, "This value is too long.")                                                         \
     X(PATTERN, "This value does not match the required pattern.")                                  \
-    X(NO_USER, "This user does not exist.")
+    X(NO_USER, "This user does not exist.")                                                        \
+    X(FLAG_MAP, "Expected an object of booleans.")                                                 \
+    X(TIME, "Time has wrong format. Use HH:MM.")                                                   \
+    X(CHOICE, "This is not a valid choice.")                                                       \
+    X(TIME_ZONE, "This time zone does not exist.")                                                 \
+    X(SUBSCRIPTION, "This is not a valid push subscription.")
 
 enum http_problem {
     HTTP_FINE = 0,
@@ -73,9 +85,12 @@ enum http_problem {
 #undef HTTP_PROBLEM_ENUM
 };
 
-enum http_field_type { HTTP_TEXT, HTTP_FLAG, HTTP_ID, HTTP_IDS };
+/* Maps of flags are given as the JSON text of an object, times as "HH:MM". */
+enum http_field_type { HTTP_TEXT, HTTP_FLAG, HTTP_ID, HTTP_IDS, HTTP_FLAGS, HTTP_CLOCK };
 
-#define HTTP_IDS_MAX 500u /* of one list */
+#define HTTP_IDS_MAX 500u      /* of one list */
+#define HTTP_FLAGS_MAX 100u    /* of one map */
+#define HTTP_FLAG_NAME_MAX 64u /* bytes of a flag's name: letters, digits, '-', '_', '.' */
 
 /* A field of the body. The caller sets name, type and the first two flags, and zeroes the rest. */
 struct http_field {
@@ -83,6 +98,8 @@ struct http_field {
     enum http_field_type type;
     bool is_trimmed;  /* white space around the text does not count */
     bool is_optional; /* may be missing or null: then it stays as the caller set it */
+    bool is_given;    /* read: it is there */
+    bool is_null;     /* read: as null */
     enum http_problem problem;
     char *value; /* text: NUL-terminated, owned; NULL with a problem */
     size_t len;

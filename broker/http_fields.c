@@ -94,11 +94,101 @@ static int read_ids(const json_t *value, struct http_field *f)
     return 0;
 }
 
+static bool is_flag_name(const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < len; i++) {
+        char c = name[i], lower = (char)(c | 0x20);
+
+        if (!((lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+              c == '.')) {
+            return false;
+        }
+    }
+    return len > 0 && len <= HTTP_FLAG_NAME_MAX;
+}
+
+/* Both are written by us: names that need no escapes. */
+static int write_flags(json_t *object, struct buf *out)
+{
+    const char *name;
+    json_t *flag;
+    int err = buf_append_char(out, '{');
+
+    json_object_foreach(object, name, flag)
+    {
+        if (err == 0) {
+            err = buf_printf(out, "%s\"%s\":%s", out->len > 1 ? "," : "", name,
+                             json_is_true(flag) ? "true" : "false");
+        }
+    }
+    return err == 0 ? buf_append_char(out, '}') : err;
+}
+
+static int read_flags(const json_t *value, struct http_field *f)
+{
+    json_t *object =
+        (json_t *)(uintptr_t)value; /* for json_object_foreach, which changes nothing */
+    const char *name;
+    json_t *flag;
+    struct buf text;
+    int err;
+
+    if (!json_is_object(value) || json_object_size(value) > HTTP_FLAGS_MAX) {
+        f->problem = json_is_object(value) ? HTTP_TOO_LONG : HTTP_FLAG_MAP;
+        return 0;
+    }
+    json_object_foreach(object, name, flag)
+    {
+        if (!json_is_boolean(flag) || !is_flag_name(name)) {
+            f->problem = json_is_boolean(flag) ? HTTP_PATTERN : HTTP_FLAG_MAP;
+            return 0;
+        }
+    }
+    buf_init(&text, HTTP_FLAGS_MAX * (HTTP_FLAG_NAME_MAX + 16));
+    err = write_flags(object, &text);
+    if (err == 0) {
+        f->value = mem_dup_str(buf_bytes(&text));
+        f->len = text.len;
+        err = f->value ? 0 : ERR_NOMEM;
+    }
+    buf_done(&text);
+    return err;
+}
+
+static bool is_clock(struct bytes t)
+{
+    static const char lowest[] = "00:00", highest[] = "29:59";
+
+    for (size_t i = 0; i < t.len && t.len == sizeof(lowest) - 1; i++) {
+        if (t.ptr[i] < lowest[i] || t.ptr[i] > highest[i]) {
+            return false;
+        }
+    }
+    return t.len == sizeof(lowest) - 1 && (t.ptr[0] < '2' || t.ptr[1] < '4');
+}
+
+static int read_clock(const json_t *value, struct http_field *f)
+{
+    struct bytes text = bytes_of(json_string_value(value), json_string_length(value));
+
+    if (!json_is_string(value) || !is_clock(text)) {
+        f->problem = HTTP_TIME;
+        return 0;
+    }
+    f->value = mem_dup_str(text);
+    f->len = text.len;
+    return f->value ? 0 : ERR_NOMEM;
+}
+
 static int read_field(const json_t *object, struct http_field *f)
 {
     const json_t *value = json_object_get(object, f->name);
 
     f->problem = HTTP_FINE;
+    f->is_given = value != NULL;
+    f->is_null = json_is_null(value);
     if (f->is_optional && (!value || json_is_null(value))) {
         return 0;
     }
@@ -118,6 +208,10 @@ static int read_field(const json_t *object, struct http_field *f)
         return 0;
     case HTTP_IDS:
         return read_ids(value, f);
+    case HTTP_FLAGS:
+        return read_flags(value, f);
+    case HTTP_CLOCK:
+        return read_clock(value, f);
     }
     return 0;
 }

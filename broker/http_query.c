@@ -199,32 +199,35 @@ static int read_words(struct bytes query, struct http_field *field)
     return err == ERR_NOMEM ? err : 0;
 }
 
-static int read_numbers(struct bytes query, struct page_query *out)
+static int read_numbers(struct bytes query, bool is_notifications, struct page_query *out)
 {
-    int64_t limit = PAGE_LIMIT_DEFAULT;
+    int64_t limit = PAGE_LIMIT_DEFAULT, unread = 0;
     int before = read_number(query, &out->fields[PAGE_BEFORE], 1, &out->before);
-    int after = read_number(query, &out->fields[PAGE_AFTER], 0, &out->after);
     int count = read_number(query, &out->fields[PAGE_LIMIT], 1, &limit);
+    int other = is_notifications ? read_number(query, &out->fields[PAGE_UNREAD], 0, &unread)
+                                 : read_number(query, &out->fields[PAGE_AFTER], 0, &out->after);
 
     if (limit > PAGE_LIMIT_MAX) {
         out->fields[PAGE_LIMIT].problem = HTTP_RANGE;
         limit = PAGE_LIMIT_MAX;
     }
     out->limit = (uint32_t)limit;
-    out->has_after = after == 0;
-    return before == ERR_NOMEM || after == ERR_NOMEM || count == ERR_NOMEM ? ERR_NOMEM : 0;
+    out->has_after = other == 0 && !is_notifications;
+    out->is_unread = unread != 0;
+    return before == ERR_NOMEM || count == ERR_NOMEM || other == ERR_NOMEM ? ERR_NOMEM : 0;
 }
 
-int page_query_read(struct bytes query, bool want_words, struct page_query *out)
+int page_query_read(struct bytes query, enum page_of what, struct page_query *out)
 {
     int err;
 
     *out = (struct page_query){.fields = {[PAGE_BEFORE] = {.name = "before"},
                                           [PAGE_AFTER] = {.name = "after"},
                                           [PAGE_LIMIT] = {.name = "limit"},
-                                          [PAGE_WORDS] = {.name = "q"}}};
-    err = read_numbers(query, out);
-    if (err == 0 && want_words) {
+                                          [PAGE_WORDS] = {.name = "q"},
+                                          [PAGE_UNREAD] = {.name = "unread"}}};
+    err = read_numbers(query, what == PAGE_OF_NOTIFICATIONS, out);
+    if (err == 0 && what == PAGE_OF_SEARCH) {
         err = read_words(query, &out->fields[PAGE_WORDS]);
     }
     for (size_t i = 0; i < PAGE_FIELD_COUNT && err == 0; i++) {

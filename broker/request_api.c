@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the requests of people who are signed in have in common: find out who it is, then go on;
- * what a failing store means. Called by request_channels.c and request_pages.c.
+ * what a failing store means. Called by request_channels.c,
+ * request_pages.c and their like.
  *
  *   copy of the input -> credential -> active user -> run -> store -> answer
  *                             401          401                503 when it is away */
@@ -82,4 +83,34 @@ void request_api_answer(struct request *req, uint32_t status, int err, struct bu
 void request_api_refuse(struct request *req, uint32_t status, enum client_code code)
 {
     request_http_fail(req, status, code_sentence(code), code_name(code));
+}
+
+/* The connection broke, or the time was up, between asking for a change and its answer. */
+bool request_api_is_known(struct request *req, int err, const char *query)
+{
+    if (req && err != 0) {
+        request_store_error(err, query);
+        request_http_fail(req, 503, "There was no answer in time; it may have been done or not.",
+                          code_name(CODE_SERVICE_UNAVAILABLE));
+    }
+    return req && err == 0;
+}
+
+bool request_api_fields(struct request *req, const struct http_field *wanted, size_t count)
+{
+    struct http_field fields[API_FIELDS_MAX]; /* not the work's, which ends with the request */
+    struct up_http http = {.body = request_api_input(req)};
+
+    memcpy(fields, wanted, count * sizeof(*fields));
+    if (!request_http_fields(req, &http, fields, count)) {
+        return false;
+    }
+    memcpy(req->api->fields, fields, count * sizeof(*fields));
+    return true;
+}
+
+void request_api_refuse_field(struct request *req, size_t field, enum http_problem problem)
+{
+    req->api->fields[field].problem = problem;
+    request_http_problems(req, &req->api->fields[field], 1);
 }

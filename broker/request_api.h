@@ -6,16 +6,16 @@
 #include "broker/requests_impl.h"
 #include "broker/store_api.h"
 
-#define API_FIELDS_MAX 3u
+#define API_FIELDS_MAX 5u
 
 /* From request_api_start to the end of the request. */
 struct api_work {
     void (*run)(struct request *req); /* once it is known who it is */
     int64_t user_id;
     bool is_staff;
-    size_t accepted;                          /* request_notify.c: people */
-    struct page_query page;                   /* request_pages.c */
-    struct http_field fields[API_FIELDS_MAX]; /* request_channels.c */
+    size_t accepted;        /* request_notify.c: people */
+    struct page_query page; /* of what comes in pages */
+    struct http_field fields[API_FIELDS_MAX];
     size_t input_len;
     char input[]; /* the body, or the query */
 };
@@ -38,6 +38,14 @@ void request_api_answer(struct request *req, uint32_t status, int err, struct bu
 /* An error that has the name of a client code: 401, 403, 404. */
 void request_api_refuse(struct request *req, uint32_t status, enum client_code code);
 
+/* In a change's completion: as request_api_goes_on, but one that failed may have been done. */
+bool request_api_is_known(struct request *req, int err, const char *query);
+/* Read the fields of the body into the work. Gives whether that could be done; if not, the request
+ * has been answered. */
+bool request_api_fields(struct request *req, const struct http_field *wanted, size_t count);
+/* One of the fields is not good after all: 400. */
+void request_api_refuse_field(struct request *req, size_t field, enum http_problem problem);
+
 /* ---- handlers: request_channels.c ---- */
 void request_user_me(struct request *req, const struct up_http *http);
 void request_channels(struct request *req, const struct up_http *http);
@@ -51,3 +59,14 @@ void request_notify(struct request *req, const struct up_http *http);
 /* ---- handlers: request_pages.c ---- */
 void request_messages(struct request *req, const struct up_http *http);
 void request_search(struct request *req, const struct up_http *http);
+
+/* ---- handlers: request_notifications.c ---- */
+void request_notifications(struct request *req, const struct up_http *http);
+void request_preferences(struct request *req, const struct up_http *http);
+void request_preferences_set(struct request *req, const struct up_http *http);
+
+/* ---- handlers: request_devices.c ---- */
+void request_devices(struct request *req, const struct up_http *http);
+void request_device_add(struct request *req, const struct up_http *http);
+void request_device_remove(struct request *req, const struct up_http *http);
+void request_push_test(struct request *req, const struct up_http *http);

@@ -72,41 +72,6 @@ void request_channels(struct request *req, const struct up_http *http)
     request_api_start(req, http, BYTES_NONE, channels_run);
 }
 
-/* ---- changes ---- */
-
-/* The connection broke, or the time was up, between asking for a change and its answer. */
-static bool is_outcome_known(struct request *req, int err, const char *query)
-{
-    if (req && err != 0) {
-        request_store_error(err, query);
-        request_http_fail(req, 503, "There was no answer in time; it may have been done or not.",
-                          code_name(CODE_SERVICE_UNAVAILABLE));
-    }
-    return req && err == 0;
-}
-
-/* Read the fields of the body into the work. Gives whether that could be done; if not, the request
- * has been answered. */
-static bool read_fields(struct request *req, const struct http_field *wanted, size_t count)
-{
-    struct http_field fields[API_FIELDS_MAX]; /* not the work's, which ends with the request */
-    struct up_http http = {.body = request_api_input(req)};
-
-    memcpy(fields, wanted, count * sizeof(*fields));
-    if (!request_http_fields(req, &http, fields, count)) {
-        return false;
-    }
-    memcpy(req->api->fields, fields, count * sizeof(*fields));
-    return true;
-}
-
-/* One of the fields is not good after all. */
-static void refuse_field(struct request *req, size_t field, enum http_problem problem)
-{
-    req->api->fields[field].problem = problem;
-    request_http_problems(req, &req->api->fields[field], 1);
-}
-
 /* ---- POST /api/channels/ ---- */
 
 enum create_field { CREATE_NAME, CREATE_PRIVATE, CREATE_MEMBERS, CREATE_FIELD_COUNT };
@@ -134,11 +99,11 @@ static void on_made(void *arg, int err, const struct made_channel *made)
 {
     struct request *req = step_end(arg);
 
-    if (!is_outcome_known(req, err, "create_channel")) {
+    if (!request_api_is_known(req, err, "create_channel")) {
         return;
     }
     if (made->unknown_user != 0) {
-        refuse_field(req, CREATE_MEMBERS, HTTP_NO_USER);
+        request_api_refuse_field(req, CREATE_MEMBERS, HTTP_NO_USER);
     } else if (made->id == 0) {
         request_http_fail(req, 409, "There is a channel of this name already.", "conflict");
     } else {
@@ -175,12 +140,12 @@ static void create_run(struct request *req)
         request_api_refuse(req, 403, CODE_PERMISSION_DENIED);
         return;
     }
-    if (!read_fields(req, fields, CREATE_FIELD_COUNT)) {
+    if (!request_api_fields(req, fields, CREATE_FIELD_COUNT)) {
         return;
     }
     err = channel_name_check(http_field_bytes(&req->api->fields[CREATE_NAME]));
     if (err != 0) {
-        refuse_field(req, CREATE_NAME, err == ERR_LIMIT ? HTTP_TOO_LONG : HTTP_PATTERN);
+        request_api_refuse_field(req, CREATE_NAME, err == ERR_LIMIT ? HTTP_TOO_LONG : HTTP_PATTERN);
     } else {
         create(req);
     }
@@ -198,7 +163,7 @@ static void on_member(void *arg, int err, enum member_verdict verdict)
     struct request *req = step_end(arg);
     struct http_answer done = {.status = 204};
 
-    if (!is_outcome_known(req, err, "set_member")) {
+    if (!request_api_is_known(req, err, "set_member")) {
         return;
     }
     switch (verdict) {
@@ -212,7 +177,7 @@ static void on_member(void *arg, int err, enum member_verdict verdict)
         request_api_refuse(req, 403, CODE_PERMISSION_DENIED);
         break;
     case MEMBER_NO_USER:
-        refuse_field(req, 0, HTTP_NO_USER);
+        request_api_refuse_field(req, 0, HTTP_NO_USER);
         break;
     }
 }
@@ -227,7 +192,7 @@ static void set_member(struct request *req, bool is_in)
     struct step *step;
     int err = ERR_NOMEM;
 
-    if (!read_fields(req, &user_id, 1)) {
+    if (!request_api_fields(req, &user_id, 1)) {
         return;
     }
     change.user_id = req->api->fields[0].id;

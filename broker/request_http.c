@@ -24,6 +24,13 @@ static handler_fn *const HANDLERS[ROUTE_COUNT] = {
     [ROUTE_LOGIN] = request_login_session,
     [ROUTE_LOGOUT] = request_session_logout,
     [ROUTE_NOTIFY] = request_notify,
+    [ROUTE_NOTIFICATIONS] = request_notifications,
+    [ROUTE_PREFERENCES] = request_preferences,
+    [ROUTE_PREFERENCES_SET] = request_preferences_set,
+    [ROUTE_DEVICES] = request_devices,
+    [ROUTE_DEVICE_ADD] = request_device_add,
+    [ROUTE_DEVICE_REMOVE] = request_device_remove,
+    [ROUTE_PUSH_TEST] = request_push_test,
 };
 
 void request_http_answer(struct request *req, const struct http_answer *answer)

@@ -54,7 +54,8 @@ static void run(struct request *req, bool is_search)
     struct page_query *q = &req->api->page;
     struct page_request page;
     struct step *step = NULL;
-    int err = page_query_read(request_api_input(req), is_search, q);
+    int err =
+        page_query_read(request_api_input(req), is_search ? PAGE_OF_SEARCH : PAGE_OF_MESSAGES, q);
 
     if (err == ERR_MISSING) {
         request_http_problems(req, q->fields, PAGE_FIELD_COUNT);

@@ -18,7 +18,7 @@ static void check(bool is_right)
 static void check_page(struct bytes query, bool want_words)
 {
     struct page_query q;
-    int err = page_query_read(query, want_words, &q);
+    int err = page_query_read(query, want_words ? PAGE_OF_SEARCH : PAGE_OF_MESSAGES, &q);
     struct bytes words = http_field_bytes(&q.fields[PAGE_WORDS]);
 
     check(err == 0 || err == ERR_MISSING || err == ERR_NOMEM);

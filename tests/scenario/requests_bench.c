@@ -98,6 +98,7 @@ int bench_setup(void **state)
     fake_clock_reset();
     fake_store_reset();
     fake_store_api_reset();
+    fake_store_devices_reset();
     fake_store_access_reset();
     bench.clock.offset_ms = 0;
     fake_redis_reset();

@@ -17,6 +17,7 @@
 #include "../fake/fake_redis_kv.h"
 #include "../fake/fake_store_access.h"
 #include "../fake/fake_store_api.h"
+#include "../fake/fake_store_devices.h"
 #include "../fake/fake_worker.h"
 #include "broker/jwt_token.h"
 #include "broker/requests.h"

@@ -129,7 +129,8 @@ static void test_pages(void **state)
     for (size_t i = 0; i < sizeof(PAGE_CASES) / sizeof(PAGE_CASES[0]); i++) {
         const struct page_case *k = &PAGE_CASES[i];
         struct page_query q;
-        int err = page_query_read(bytes_str(k->query), k->want_words, &q);
+        int err = page_query_read(bytes_str(k->query),
+                                  k->want_words ? PAGE_OF_SEARCH : PAGE_OF_MESSAGES, &q);
 
         for (unsigned f = 0; f < PAGE_FIELD_COUNT; f++) {
             enum http_problem wanted = f == k->field ? k->problem : HTTP_FINE;
@@ -161,7 +162,7 @@ static enum http_problem problem_of(const char *character, size_t times)
     for (size_t i = 0; i < times; i++) {
         assert_int_equal(buf_append(&query, bytes_str(character)), 0);
     }
-    err = page_query_read(buf_bytes(&query), true, &q);
+    err = page_query_read(buf_bytes(&query), PAGE_OF_SEARCH, &q);
     problem = q.fields[PAGE_WORDS].problem;
     assert_int_equal(err, problem == HTTP_FINE ? 0 : ERR_MISSING);
     page_query_done(&q);
@@ -188,7 +189,7 @@ static void test_without_memory(void **state)
     for (size_t nth = 1; err == ERR_NOMEM; nth++) {
         assert_true(nth < 10);
         mem_fail_after(nth);
-        err = page_query_read(BYTES_LIT("before=1&after=2&limit=3&q=x"), true, &q);
+        err = page_query_read(BYTES_LIT("before=1&after=2&limit=3&q=x"), PAGE_OF_SEARCH, &q);
         mem_fail_after(0);
         page_query_done(&q);
         assert_true(nth > 1 || err == ERR_NOMEM);
