@@ -43,7 +43,8 @@ static int encrypt(const struct web_push_subscription *to, const struct push_mes
     int err;
 
     buf_init(&text, WEB_PUSH_TEXT_MAX_BYTES);
-    clock_random(&secrets, sizeof(secrets));
+    clock_random(secrets.salt, sizeof(secrets.salt));
+    clock_random(secrets.private_key, sizeof(secrets.private_key));
     err = web_push_text(m, &text);
     if (err == 0) {
         err = web_push_encrypt(to, &secrets, buf_bytes(&text), out);
