@@ -29,6 +29,8 @@
 
 #define READ_TIMEOUT_MS 5000u /* a blocked read answers within its BLOCK time */
 #define COMMAND_TIMEOUT_MS 5000u
+#define STOP_STEP_MS 50u
+#define PUSH_WAITS_MAX 40u /* steps */
 
 struct broker {
     const struct broker_conf *conf;
@@ -53,6 +55,7 @@ struct broker {
     struct loop_signal *on_term, *on_int;
     struct loop_timer *stop_timer;
     bool is_working, is_leaving;
+    unsigned push_waits;
     char owner[GATEWAY_NAME_MAX + 20];
 };
 
@@ -143,15 +146,20 @@ static void on_room(void *arg)
     struct broker *b = arg;
     coordinator_check_released(b->coordinator);
     if (b->is_leaving && pipeline_is_idle(b->pipeline)) {
-        loop_timer_start(b->stop_timer, 50, 0); /* the last releases go out first */
+        loop_timer_start(b->stop_timer, STOP_STEP_MS, 0); /* the last releases go out first */
         return;
     }
     intake_poll(b->intake);
 }
 
+/* Pushes that are under way would be sent a second time if nobody noted that they were. */
 static void stop_now(void *arg)
 {
     struct broker *b = arg;
+    if (!push_is_idle(b->push) && b->push_waits++ < PUSH_WAITS_MAX) {
+        loop_timer_start(b->stop_timer, STOP_STEP_MS, 0);
+        return;
+    }
     loop_stop(b->loop);
 }
 

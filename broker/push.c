@@ -91,6 +91,11 @@ void push_pause(struct push *p)
     push_queue_pause(p->queue);
 }
 
+bool push_is_idle(const struct push *p)
+{
+    return push_queue_is_idle(p->queue);
+}
+
 void push_stop(struct push *p)
 {
     if (p) {

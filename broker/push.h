@@ -17,6 +17,7 @@ struct push;
 struct push *push_new(const struct push_deps *deps); /* NULL: no memory */
 void push_start(struct push *p);
 void push_pause(struct push *p);
+bool push_is_idle(const struct push *p); /* nothing is under way */
 /* End what is under way; before the store and Redis are freed. NULL is fine. */
 void push_stop(struct push *p);
 void push_free(struct push *p); /* after they were freed; NULL is fine */

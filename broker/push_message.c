@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "common/backoff.h"
+
 void push_collapse_key(const struct push_message *m, char out[PUSH_COLLAPSE_MAX])
 {
     if (m->channel_id != 0) {
@@ -66,4 +68,19 @@ void push_outcome_set(struct push_outcome *out, enum push_verdict verdict, struc
             out->reason[len - 1] = '?';
         }
     }
+}
+
+uint32_t push_delay_ms(uint32_t least_ms, uint32_t attempts, uint32_t retry_after_s, uint64_t seed)
+{
+    struct backoff b;
+
+    if (retry_after_s > PUSH_RETRY_AFTER_MAX_S) {
+        retry_after_s = PUSH_RETRY_AFTER_MAX_S;
+    }
+    if (retry_after_s > 0) {
+        return retry_after_s * 1000 + (uint32_t)(seed % (least_ms + 1));
+    }
+    backoff_init(&b, least_ms, PUSH_RETRY_CAP_MS, seed);
+    b.attempt = attempts - 1;
+    return least_ms + backoff_next_ms(&b);
 }

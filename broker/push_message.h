@@ -48,3 +48,10 @@ void push_outcome_set(struct push_outcome *out, enum push_verdict verdict, struc
 
 /* Exactly once for each accepted message, never inside the call that sent it. */
 typedef void push_done_fn(void *arg, const struct push_outcome *outcome);
+
+#define PUSH_RETRY_CAP_MS 600000u
+#define PUSH_RETRY_AFTER_MAX_S 3600u
+/* How long until a push that has failed `attempts` times (1 or more) is tried again: `least_ms` and
+ * a random part that doubles with each failure, or what the service asked for, an hour at most, and
+ * a random part, so that not all come back at the same moment. */
+uint32_t push_delay_ms(uint32_t least_ms, uint32_t attempts, uint32_t retry_after_s, uint64_t seed);

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <utlist.h>
 
-#include "common/backoff.h"
 #include "common/io/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -184,26 +183,11 @@ static void bury(struct flight *f)
 
 /* ---- sending ---- */
 
-static uint32_t delay_ms(const struct push_queue *q, uint32_t attempts, uint32_t retry_after_s)
-{
-    struct backoff b;
-    uint32_t asked_s =
-        retry_after_s < PUSH_RETRY_AFTER_MAX_S ? retry_after_s : PUSH_RETRY_AFTER_MAX_S;
-    uint32_t least = q->deps.conf->push_retry_ms;
-    uint64_t seed;
-
-    clock_random(&seed, sizeof(seed));
-    backoff_init(&b, least, PUSH_RETRY_CAP_MS, seed);
-    b.attempt = attempts - 1;
-    least += backoff_next_ms(&b);
-    /* What all of them were asked to wait they do not wait to the same moment. */
-    return asked_s == 0 ? least : asked_s * 1000 + (uint32_t)(seed % q->deps.conf->push_retry_ms);
-}
-
 static void on_outcome(void *arg, const struct push_outcome *outcome)
 {
     struct flight *f = arg;
     struct push_queue *q = f->owner;
+    uint64_t seed;
 
     count(q, f->kind, push_verdict_name(outcome->verdict), 1);
     (void)snprintf(f->reason, sizeof(f->reason), "%s", outcome->reason);
@@ -218,7 +202,10 @@ static void on_outcome(void *arg, const struct push_outcome *outcome)
         break;
     case PUSH_RETRY:
         if (f->attempts < PUSH_ATTEMPTS_MAX) {
-            end(f, PUSH_JOB_AGAIN, delay_ms(q, f->attempts, outcome->retry_after_s));
+            clock_random(&seed, sizeof(seed));
+            end(f, PUSH_JOB_AGAIN,
+                push_delay_ms(q->deps.conf->push_retry_ms, f->attempts, outcome->retry_after_s,
+                              seed));
             break;
         }
         bury(f);
@@ -404,4 +391,9 @@ void push_queue_pause(struct push_queue *q)
 {
     q->is_running = false;
     loop_timer_stop(q->timer);
+}
+
+bool push_queue_is_idle(const struct push_queue *q)
+{
+    return q->flight_count == 0;
 }

@@ -14,8 +14,6 @@
 
 #define PUSH_QUEUE_INTERVAL_MS 1000u
 #define PUSH_ATTEMPTS_MAX 8u
-#define PUSH_RETRY_CAP_MS 600000u
-#define PUSH_RETRY_AFTER_MAX_S 3600u /* of what a push service asks for */
 
 struct push_queue_deps { /* all borrowed */
     struct loop *loop;
@@ -33,3 +31,4 @@ void push_queue_free(struct push_queue *q);
 void push_queue_start(struct push_queue *q);
 /* Take no more. What is under way goes on and is settled when that is possible. */
 void push_queue_pause(struct push_queue *q);
+bool push_queue_is_idle(const struct push_queue *q); /* nothing is under way */

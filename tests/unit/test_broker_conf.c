@@ -75,6 +75,13 @@ static void test_defaults(void **state)
     assert_int_equal(c.connections_per_user, 50);
     assert_int_equal(c.room_presence_limit, 200);
     assert_false(c.channel_auto_create);
+    assert_string_equal(c.fcm_credentials_file, "");
+    assert_string_equal(c.fcm_url, "https://fcm.googleapis.com");
+    assert_string_equal(c.vapid_private_key_file, "");
+    assert_int_equal(c.push_concurrency, 32);
+    assert_int_equal(c.push_retry_ms, 10000);
+    assert_int_equal(c.push_lease_ms, 60000);
+    assert_false(c.push_allow_private_endpoints);
     unload(&c);
 }
 
@@ -200,6 +207,15 @@ static const struct check_case CHECK_CASES[] = {
     {"prefix with a blank", {"REDIS_PREFIX", "a b"}, ERR_SYNTAX, "REDIS_PREFIX"},
     {"prefix beyond ASCII", {"REDIS_PREFIX", "\xc3\xa4"}, ERR_SYNTAX, "REDIS_PREFIX"},
     {"name of 128 bytes", {"BROKER_NAME", TEXT_128}, 0, NULL},
+    {"FCM without TLS", {"FCM_URL", "http://fcm"}, ERR_SYNTAX, "FCM_URL"},
+    {"FCM with a slash", {"FCM_URL", "https://fcm/"}, ERR_SYNTAX, "FCM_URL"},
+    {"no FCM", {"FCM_URL", ""}, ERR_SYNTAX, "FCM_URL"},
+    {"VAPID without a subject", {"VAPID_PRIVATE_KEY_FILE", "f"}, ERR_MISSING, "VAPID_SUBJECT"},
+    {"VAPID with a name",
+     {"VAPID_PRIVATE_KEY_FILE", "f", "VAPID_SUBJECT", "me"},
+     ERR_MISSING,
+     "VAPID_SUBJECT"},
+    {"VAPID", {"VAPID_PRIVATE_KEY_FILE", "f", "VAPID_SUBJECT", "mailto:a@b"}, 0, NULL},
     {"name of 129 bytes", {"BROKER_NAME", TEXT_128 "x"}, ERR_SYNTAX, "BROKER_NAME"},
 };
 

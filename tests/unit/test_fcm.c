@@ -332,6 +332,20 @@ static void test_outcomes(void **state)
     assert_int_equal(out.retry_after_s, 0);
 }
 
+static void test_delays(void **state)
+{
+    (void)state;
+    for (uint32_t attempts = 1; attempts <= 8; attempts++) {
+        for (uint64_t seed = 0; seed < 50; seed++) {
+            assert_in_range(push_delay_ms(1000, attempts, 0, seed), 1000,
+                            1000 + (1000u << (attempts - 1)));
+            assert_in_range(push_delay_ms(1000, attempts, 30, seed), 30000, 31000);
+        }
+    }
+    assert_in_range(push_delay_ms(600000, 20, 0, 1), 600000, 600000 + PUSH_RETRY_CAP_MS);
+    assert_in_range(push_delay_ms(10, 1, UINT32_MAX, 1), 3600000, 3600010);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -341,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_message),
         cmocka_unit_test(test_collapse_keys_and_cuts),
         cmocka_unit_test(test_outcomes),
+        cmocka_unit_test(test_delays),
     };
 
     return cmocka_run_group_tests(tests, group_up, group_down);
