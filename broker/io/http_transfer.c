@@ -5,10 +5,13 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "broker/net_address.h"
 #include "common/mem.h"
+
+#define PEER_SILENCE_MS 10000u
 
 static size_t on_body(char *data, size_t size, size_t count, void *arg)
 {
@@ -34,6 +37,19 @@ static bool is_public_sockaddr(const struct sockaddr *address)
     return false;
 }
 
+/* A peer that acknowledges nothing for so long is gone, however many requests share the connection.
+ */
+static curl_socket_t open_socket(const struct curl_sockaddr *address)
+{
+    curl_socket_t fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    const unsigned silence_ms = PEER_SILENCE_MS;
+
+    if (fd >= 0) {
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence_ms, sizeof(silence_ms));
+    }
+    return fd;
+}
+
 /* Before each connecting, with the address that the name was resolved to. */
 static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
@@ -44,7 +60,7 @@ static curl_socket_t on_open_socket(void *arg, curlsocktype purpose, struct curl
         t->was_denied = true;
         return CURL_SOCKET_BAD;
     }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    return open_socket(address);
 }
 
 /* Before each request, also on a connection that another one has opened. */
