@@ -3,11 +3,13 @@
 // and devices. Notifications and their jobs are put down by SQL.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, test } from 'node:test';
+import { Client } from './lib/client.mjs';
 import { Browser, PushServices } from './lib/push_services.mjs';
 import { start, until } from './lib/system.mjs';
 
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 const LEASE_MS = 3000;
+const KEY = 'a-service-key-of-this-test-only-0123456789';
 
 let system, services;
 before(async () => {
@@ -16,7 +18,7 @@ before(async () => {
     brokers: 2,
     env: {
       ...services.environment, PUSH_ALLOW_PRIVATE_ENDPOINTS: '1', PUSH_RETRY_MS: '50', PUSH_LEASE_MS: `${LEASE_MS}`,
-      PUSH_CONCURRENCY: '8',
+      PUSH_CONCURRENCY: '8', PUSH_DELAY: '1', SERVICE_KEY: KEY,
     },
   });
 });
@@ -337,6 +339,36 @@ describe('who is pushed what', () => {
       INSERT INTO push_job (notification_id, user_id, due_at) VALUES (${id}, ${user.id}, now())`);
     await noJobs(user);
     assert.deepEqual(sentTo(user.token).map((message) => message.notification.body), ['second']);
+  });
+});
+
+describe('from the notification to the device', () => {
+  test('what a service tells somebody without a socket', async () => {
+    const user = await withDevice();
+    const answer = await system.http(LIST, {
+      body: { user_ids: [user.id], title: 'Hello', message: 'From a service', category: 'news', url: '/n/1' },
+      headers: { Authorization: `Api-Key ${KEY}` },
+    });
+    assert.equal(answer.status, 202, JSON.stringify(answer.body));
+    await until(() => sentTo(user.token).length > 0, 20_000, 'the push');
+    const [{ id }] = (await as(user.name, 'GET', `${LIST}?unread=1`)).body.results;
+    const [sent] = sentTo(user.token);
+    assert.deepEqual(sent.notification, { title: 'Hello', body: 'From a service' });
+    assert.deepEqual(sent.data, { notification_id: `${id}`, category: 'news', url: '/n/1' });
+    await noJobs(user);
+  });
+
+  test('a direct message to somebody who is not there, in one push of that chat', async () => {
+    const user = await withDevice();
+    const client = await Client.chat(system, `direct/${user.id}`, { user: 'alice' });
+    await client.say('are you there?');
+    await client.say('hello?');
+    await until(() => sentTo(user.token).length > 0, 20_000, 'the push');
+    await noJobs(user);
+    const keys = new Set(sentTo(user.token).map((message) => message.android.collapse_key));
+    assert.deepEqual([...keys], [`chat-${client.hello.channel_id}`]);
+    assert.equal(sentTo(user.token)[0].data.url, `/chat/${client.hello.channel_id}`);
+    await client.close();
   });
 });
 

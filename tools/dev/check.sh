@@ -21,7 +21,7 @@ check_layers() {
 
 check_header() {
     local -a flags
-    read -r -a flags < <(pkg-config --cflags libwebsockets hiredis msgpack libpq jansson libjwt libpcre2-8)
+    read -r -a flags < <(pkg-config --cflags libwebsockets hiredis msgpack libpq jansson libjwt libpcre2-8 libcurl)
     cc -std=gnu11 -D_GNU_SOURCE -fsyntax-only -Wall -Wextra -Werror -I"$ROOT" "${flags[@]}" \
         -include "$1" -x c /dev/null
 }
