@@ -89,7 +89,7 @@ static int reserve_works(struct batch *b, size_t more)
 int batch_add_entry(struct batch *b, struct partition *p, struct entry_id id,
                     const struct entry_fields *fields)
 {
-    size_t count = 0, waited = 0, start = b->work_count;
+    size_t count = 0, waited = 0, frames = 0, start = b->work_count;
     struct bytes gateway, rest;
     int err = parse_number(fields->count, 1, ENTRY_ENVELOPES_MAX, &count);
 
@@ -120,6 +120,7 @@ int batch_add_entry(struct batch *b, struct partition *p, struct entry_id id,
         w->is_replay = entry_id_cmp(id, p->replay_until) <= 0;
         w->is_stored = w->is_replay && partition_is_stored(p, &w->origin);
         rest = bytes_skip(rest, used);
+        frames += w->env.kind == UP_NOTIFY ? notify_frames_bytes(&w->env.notify) : 0;
         b->work_count++;
     }
     if (!err && rest.len) {
@@ -130,7 +131,7 @@ int batch_add_entry(struct batch *b, struct partition *p, struct entry_id id,
         return err;
     }
     b->entry_count++;
-    b->bytes += fields->envelopes.len;
+    b->bytes += fields->envelopes.len + frames;
     return 0;
 }
 

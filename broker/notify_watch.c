@@ -144,9 +144,23 @@ static uint32_t partition_of_user(const struct notify_watch *w, const char *eigh
     return partition_of(bytes_of(topic, (size_t)len), w->deps.conf->partitions);
 }
 
+/* How many people fit into one envelope, so that their frames do. */
+static size_t people_at_once(const struct notice *n)
+{
+    const struct up_notify one = {.title = n->title,
+                                  .message = n->message,
+                                  .category = n->category,
+                                  .url = n->url,
+                                  .users = bytes_of("one user", 8)};
+    size_t fit = NOTIFY_FRAMES_MAX_BYTES / notify_frames_bytes(&one);
+
+    return fit < NOTIFY_USERS_MAX ? fit : NOTIFY_USERS_MAX;
+}
+
 /* Those of w->people who belong to the partition, in as many envelopes as it takes. */
 static int send_partition(struct notify_watch *w, uint32_t partition)
 {
+    const size_t most = people_at_once(&w->notice) * 8;
     int err = 0;
 
     buf_reset(&w->chunk);
@@ -155,7 +169,7 @@ static int send_partition(struct notify_watch *w, uint32_t partition)
             continue;
         }
         err = buf_append(&w->chunk, bytes_of(w->people.data + i, 8));
-        if (err == 0 && w->chunk.len == NOTIFY_USERS_MAX * 8u) {
+        if (err == 0 && w->chunk.len >= most) {
             err = send_to(w, partition, buf_bytes(&w->chunk));
             buf_reset(&w->chunk);
         }

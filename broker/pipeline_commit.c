@@ -106,17 +106,24 @@ void pipeline_finish_delivered(struct pipeline *pl)
     }
 }
 
+bool pipeline_take_answer(struct batch *b)
+{
+    bool is_dropped = b->is_dropped;
+
+    b->refs--;
+    b->deliveries--;
+    if (is_dropped && b->refs == 0) {
+        batch_free(b);
+    }
+    return !is_dropped;
+}
+
 static void on_delivered(void *arg, int err)
 {
     struct batch *b = arg;
     struct pipeline *pl = b->owner;
 
-    b->refs--;
-    b->deliveries--;
-    if (b->is_dropped) {
-        if (b->refs == 0) {
-            batch_free(b);
-        }
+    if (!pipeline_take_answer(b)) {
         return;
     }
     if (err) {

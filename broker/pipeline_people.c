@@ -113,6 +113,10 @@ static void show(struct pipeline *pl, struct batch *b, const struct user_op_row 
     struct shown s = {.row = row, .op = &b->fx.ops[row->op]};
 
     s.world.fx = &b->people_fx;
+    if (s.world.fx->open.partition != s.op->work->origin.partition) {
+        /* Of no entry: repeats are known by the user's seq. */
+        effects_begin(s.world.fx, s.op->work->origin.partition, (struct entry_id){0, 0});
+    }
     s.world.scratch = &pl->scratch;
     s.room = room_of(pl, s.op, row->user_id);
     switch (s.op->op.kind) {
@@ -135,12 +139,7 @@ static void on_done(void *arg, int err, const struct user_op_row *rows, size_t c
     struct batch *b = arg;
     struct pipeline *pl = b->owner;
 
-    b->refs--;
-    b->deliveries--;
-    if (b->is_dropped) {
-        if (b->refs == 0) {
-            batch_free(b);
-        }
+    if (!pipeline_take_answer(b)) {
         return;
     }
     if (err) {
@@ -148,8 +147,6 @@ static void on_done(void *arg, int err, const struct user_op_row *rows, size_t c
         pipeline_abort_from(pl, pl->batches, AFTER_PAUSE);
         return;
     }
-    /* Of no entry: repeats are known by the user's seq. */
-    effects_begin(&b->people_fx, b->parts[0].p->id, (struct entry_id){0, 0});
     for (size_t i = 0; i < count && b->people_fx.err == 0; i++) {
         if (rows[i].op < b->fx.op_count) {
             show(pl, b, &rows[i]);

@@ -58,6 +58,9 @@ bool pipeline_deliver(struct pipeline *pl, struct batch *b); /* false: it was ab
 void pipeline_finish_delivered(struct pipeline *pl);
 /* Hand the sections to egress; each counts as a delivery of the batch. false: it was aborted. */
 bool pipeline_send(struct pipeline *pl, struct batch *b, const struct effects *fx);
+/* Something that counts as a delivery has been answered. false: the batch was dropped meanwhile and
+ * may be gone now. */
+bool pipeline_take_answer(struct batch *b);
 /* An answer to something that counts as a delivery of the batch `arg`. */
 void pipeline_on_told(void *arg, int err, const struct redis_value *v);
 /* pipeline_notify.c */

@@ -236,6 +236,9 @@ static void get_notify(struct mp_read *r, struct up_notify *n)
     if (!r->err && (n->users.len == 0 || n->users.len % 8 != 0)) {
         mp_fail(r, ERR_RANGE);
     }
+    if (!r->err && notify_frames_bytes(n) > NOTIFY_FRAMES_MAX_BYTES) {
+        mp_fail(r, ERR_LIMIT);
+    }
 }
 
 int64_t notify_user(const struct up_notify *n, size_t i)
@@ -246,6 +249,14 @@ int64_t notify_user(const struct up_notify *n, size_t i)
         id = id << 8 | (unsigned char)n->users.ptr[i * 8 + k];
     }
     return id <= ID_MAX ? (int64_t)id : 0;
+}
+
+size_t notify_frames_bytes(const struct up_notify *n)
+{
+    /* Sanitised text grows to twice its length at most when it is quoted. */
+    size_t texts = n->title.len + n->message.len + n->category.len + n->url.len;
+
+    return notify_user_count(n) * (NOTIFY_FRAME_ROOM + 2 * texts);
 }
 
 void notify_user_put(char out[8], int64_t user_id)

@@ -104,6 +104,9 @@ static inline size_t notify_user_count(const struct up_notify *n)
     return n->users.len / 8;
 }
 int64_t notify_user(const struct up_notify *n, size_t i);
+/* What its frames take at most, all its people having a socket at one gateway. Of one envelope not
+ * more than NOTIFY_FRAMES_MAX_BYTES. */
+size_t notify_frames_bytes(const struct up_notify *n);
 void notify_user_put(char out[8], int64_t user_id);
 
 struct up_envelope {

@@ -20,6 +20,10 @@
 #define ATTACHMENTS_MAX 20u          /* of one message */
 #define STATUS_NAME_MAX 16u          /* "online", "away", "busy", "offline" */
 #define NOTIFY_USERS_MAX 8192u       /* of one envelope; more go in several */
+#define NOTIFY_FRAME_ROOM 512u       /* the two frames for a person, without the texts */
+/* Frames of one envelope: far below what may wait for a gateway. One with the longest texts must
+ * be able to have a user. */
+#define NOTIFY_FRAMES_MAX_BYTES (6u * 1024u * 1024u)
 #define NOTIFY_TITLE_MAX_BYTES 1024u /* 200 characters, sanitised */
 #define NOTIFY_MESSAGE_MAX_BYTES 16384u
 #define NOTIFY_CATEGORY_MAX_BYTES 64u

@@ -398,12 +398,14 @@ static void heads(void **state)
 
 static void people_are_told_by_eight_bytes_each(void **state)
 {
+    static char text[8 * NOTIFY_USERS_MAX];
     struct up_envelope env = sample_notify();
     char users[24];
     struct buf out;
 
     (void)state;
     buf_init(&out, BUF_MAX);
+    memset(text, 'x', sizeof(text));
     for (size_t i = 0; i < 3; i++) {
         notify_user_put(users + 8 * i, i == 2 ? ID_MAX : (int64_t)(i + 1));
     }
@@ -414,6 +416,15 @@ static void people_are_told_by_eight_bytes_each(void **state)
     assert_int_equal(notify_user(&env.notify, 2), ID_MAX);
     users[23] = '\xff'; /* no id is so large */
     assert_int_equal(notify_user(&env.notify, 2), 0);
+    env.notify.users = bytes_of(users, 8); /* the frames of all its people have a bound */
+    env.notify.message = bytes_of(text, NOTIFY_MESSAGE_MAX_BYTES);
+    assert_int_equal(encode_and_decode(&env, &out), 0);
+    env.notify.users = bytes_of(text, 8 * NOTIFY_USERS_MAX);
+    assert_true(notify_frames_bytes(&env.notify) > NOTIFY_FRAMES_MAX_BYTES);
+    assert_int_equal(encode_and_decode(&env, &out), ERR_LIMIT);
+    env.notify.message = BYTES_LIT("m");
+    assert_int_equal(encode_and_decode(&env, &out), 0);
+    env.notify.users = bytes_of(users, sizeof(users));
     env.notify.users.len = 23;
     assert_int_equal(encode_and_decode(&env, &out), ERR_RANGE);
     env.notify.users.len = 0;
