@@ -6,6 +6,10 @@
 
 #include "broker/presence.h"
 
+/* Changes told at a time; the rest follows with the next ticks, so that no gateway gets more at
+ * once than it can pass on, and no batch more than its bounds. */
+#define STATUS_TICK_MAX 1000u
+
 static struct online_user user_of(const struct presence_row *row)
 {
     return (struct online_user){.user_id = row->user_id,
@@ -104,7 +108,9 @@ void status_tick(struct world *w, const struct room *room)
     struct down_item item = {.kind = DOWN_TOPIC};
     struct presence_row row;
 
-    while (w->fx->err == 0 && presence_next(w->presence, w->now_ms, &row)) {
+    for (unsigned told = 0;
+         told < STATUS_TICK_MAX && w->fx->err == 0 && presence_next(w->presence, w->now_ms, &row);
+         told++) {
         struct online_user user = user_of(&row);
         buf_reset(w->scratch);
         if (server_user_status(&user, w->scratch)) {

@@ -186,6 +186,8 @@ static void read_service(struct reading *r, struct notice *out)
         r->err = ERR_MISSING;
     } else if (!notice_is_category(out->category) || (link.len > 0 && !notice_is_url(link))) {
         r->err = ERR_SYNTAX;
+    } else {
+        r->err = utf8_check(link);
     }
 }
 

@@ -2,10 +2,12 @@
 /* Follows the stream "notify". Each entry is one chain of steps; the next begins only when it has
  * ended. Called by broker.c.
  *
- *   group made -> entry read: first what a predecessor left, then new ones -> whom a chat means
- *      -> XADD to the partition of each of them -> XACK, XDEL -> the next entry
+ *   first entry of the stream -> whom a chat means -> XADD to the partition of each of them
+ *      -> XDEL -> what is the first now
  *
- * An entry that makes no sense is logged, counted and passed over. */
+ * There is no consumer group: what is in the stream has still to be done. Two owners, one of whom
+ * does not know yet that it is none, do the same twice, which is told once. An entry that makes no
+ * sense, or is too large to be looked at, is logged, counted and passed over. */
 #include "broker/notify_watch.h"
 
 #include <inttypes.h>
@@ -20,16 +22,12 @@
 #include "proto/delivery.h"
 #include "proto/stream_keys.h"
 
-#define CONSUMER "broker" /* one name for all, so that a successor reads what was left */
 #define ENVELOPE_ROOM (NOTIFY_USERS_MAX * 8u + 64u * 1024u)
-
-enum phase { PHASE_GROUP, PHASE_LEFT, PHASE_NEW };
 
 struct notify_watch {
     struct notify_watch_deps deps;
     struct loop_timer *timer;
     struct stream_key key;
-    enum phase phase;
     uint32_t generation, busy_generation; /* a pause makes answers that are under way void */
     bool is_running, is_busy;
     unsigned sending; /* partitions that have not answered */
@@ -47,13 +45,11 @@ static void read_next(struct notify_watch *w);
 static bool goes_on(struct notify_watch *w, int err, const char *step)
 {
     static struct log_limit limit = {.per_minute = 6};
-    bool is_ours = w->is_running && w->generation == w->busy_generation;
+    bool is_ours =
+        w->is_running && w->generation == w->busy_generation && w->deps.is_owner(w->deps.arg);
 
-    if (err != 0 && is_ours) {
-        w->phase = PHASE_GROUP;
-        if (log_limit_pass(&limit, clock_mono_ms())) {
-            log_warn("notify_step_failed", LOG_STR("step", step), LOG_ERR(err));
-        }
+    if (err != 0 && is_ours && log_limit_pass(&limit, clock_mono_ms())) {
+        log_warn("notify_step_failed", LOG_STR("step", step), LOG_ERR(err));
     }
     w->is_busy = err == 0 && is_ours;
     return w->is_busy;
@@ -66,22 +62,18 @@ static void on_finished(void *arg, int err, const struct redis_value *v)
     struct notify_watch *w = arg;
 
     (void)v;
-    if (goes_on(w, err, "ack")) {
+    if (goes_on(w, err, "delete")) {
         read_next(w);
     }
 }
 
 static void finish_entry(struct notify_watch *w)
 {
-    static const char script[] = "redis.call('XACK', KEYS[1], ARGV[1], ARGV[2]) "
-                                 "return redis.call('XDEL', KEYS[1], ARGV[2])";
-    const struct bytes argv[] = {BYTES_LIT("EVAL"),       bytes_str(script),
-                                 BYTES_LIT("1"),          stream_key_bytes(&w->key),
-                                 BYTES_LIT(STREAM_GROUP), bytes_str(w->id)};
-    int err = redis_link_command(w->deps.redis, argv, 6, on_finished, w);
+    const struct bytes argv[] = {BYTES_LIT("XDEL"), stream_key_bytes(&w->key), bytes_str(w->id)};
+    int err = redis_link_command(w->deps.redis, argv, 3, on_finished, w);
 
     if (err != 0) {
-        goes_on(w, err, "ack");
+        goes_on(w, err, "delete");
     }
 }
 
@@ -274,60 +266,39 @@ static void begin_entry(struct notify_watch *w, const struct redis_value *entry)
 static void on_read(void *arg, int err, const struct redis_value *v)
 {
     struct notify_watch *w = arg;
-    const struct redis_value *entries, *entry;
     struct entry_id id;
 
     if (!goes_on(w, err, "read")) {
         return;
     }
-    entries = redis_value_at(redis_value_at(v, 0), 1);
-    entry = redis_value_at(entries, 0);
-    if (redis_value_count(entries) == 0) {
+    if (redis_value_count(v) == 0) {
         w->is_busy = false;
-        if (w->phase == PHASE_LEFT) {
-            w->phase = PHASE_NEW;
-            read_next(w);
-        }
         return;
     }
-    err = entry_id_parse(redis_value_bytes(redis_value_at(entry, 0)), &id);
+    err = entry_id_parse(redis_value_bytes(redis_value_at(v, 0)), &id);
     if (goes_on(w, err, "read")) {
         entry_id_format(id, w->id);
-        begin_entry(w, entry);
-    }
-}
-
-static void on_group(void *arg, int err, const struct redis_value *v)
-{
-    struct notify_watch *w = arg;
-
-    (void)v;
-    if (goes_on(w, err == ERR_REMOTE ? 0 : err, "group")) { /* it may be there already */
-        w->phase = PHASE_LEFT;
-        read_next(w);
+        begin_entry(w, v);
     }
 }
 
 static void read_next(struct notify_watch *w)
 {
-    const struct bytes make[] = {
-        BYTES_LIT("XGROUP"),     BYTES_LIT("CREATE"), stream_key_bytes(&w->key),
-        BYTES_LIT(STREAM_GROUP), BYTES_LIT("0"),      BYTES_LIT("MKSTREAM")};
-    const struct bytes read[] = {BYTES_LIT("XREADGROUP"),
-                                 BYTES_LIT("GROUP"),
-                                 BYTES_LIT(STREAM_GROUP),
-                                 BYTES_LIT(CONSUMER),
-                                 BYTES_LIT("COUNT"),
-                                 BYTES_LIT("1"),
-                                 BYTES_LIT("STREAMS"),
-                                 stream_key_bytes(&w->key),
-                                 w->phase == PHASE_LEFT ? BYTES_LIT("0") : BYTES_LIT(">")};
+    static const char script[] = "local e = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1] "
+                                 "if not e then return {} end "
+                                 "local n = 0 "
+                                 "for _, s in ipairs(e[2]) do n = n + #s end "
+                                 "if n > tonumber(ARGV[1]) then e[2] = {} end "
+                                 "return e";
+    char most[16];
+    const struct bytes argv[] = {
+        BYTES_LIT("EVAL"), bytes_str(script), BYTES_LIT("1"), stream_key_bytes(&w->key),
+        bytes_of(most, (size_t)snprintf(most, sizeof(most), "%u", NOTICE_BYTES_MAX))};
     int err;
 
     w->is_busy = true;
     w->busy_generation = w->generation;
-    err = w->phase == PHASE_GROUP ? redis_link_command(w->deps.redis, make, 6, on_group, w)
-                                  : redis_link_command(w->deps.redis, read, 9, on_read, w);
+    err = redis_link_command(w->deps.redis, argv, 5, on_read, w);
     if (err != 0) {
         goes_on(w, err, "read");
     }
@@ -339,9 +310,7 @@ static void tick(void *arg)
 {
     struct notify_watch *w = arg;
 
-    if (!w->deps.is_owner(w->deps.arg)) {
-        w->phase = PHASE_GROUP;
-    } else if (!w->is_busy) {
+    if (!w->is_busy && w->deps.is_owner(w->deps.arg)) {
         read_next(w);
     }
 }
@@ -392,6 +361,5 @@ void notify_watch_pause(struct notify_watch *w)
 {
     w->is_running = false;
     w->generation++;
-    w->phase = PHASE_GROUP;
     loop_timer_stop(w->timer);
 }

@@ -2,8 +2,8 @@
 #pragma once
 /* Takes what is to be told to people from the stream "notify" to the partitions of those people:
  * the broker that owns partition 0 does it, one entry after the other, in the stream's order. An
- * entry is acknowledged and deleted when all partitions have it; who dies before leaves it to the
- * successor, and a repeat is known by its source or message. Glue. */
+ * entry is deleted when all partitions have it; who dies before leaves it to the successor, and a
+ * repeat is known by its source or message. Glue. */
 #include "broker/broker_conf.h"
 #include "broker/store_people.h"
 #include "common/io/loop.h"

@@ -258,6 +258,7 @@ void pipeline_drop_all(struct pipeline *pl)
         pipeline_remove_batch(pl, pl->batches);
     }
     for (uint32_t i = 0; i < pl->deps.conf->partitions; i++) {
+        pipeline_forget_presence(pl, &pl->partitions[i]);
         partition_reset(&pl->partitions[i], PARTITION_NONE);
     }
     recent_clear(pl->recent);

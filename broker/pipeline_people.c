@@ -198,8 +198,13 @@ void pipeline_on_presence_time(void *pipeline)
     struct partition *p = status_partition(pl);
     struct batch *b;
 
-    if (p->state != PARTITION_ACTIVE || !presence_is_due(pl->presence, clock_wall_ms()) ||
-        pl->is_presence_tick_under_way || !pipeline_has_room(pl)) {
+    struct room *room = rooms_find(&p->rooms, BYTES_LIT(TOPIC_STATUS));
+    bool is_loaded = room && room->is_loaded;
+
+    /* Just taken over: who is shown must be known before somebody names the room, else nobody
+     * would notice that they are gone. */
+    if (p->state != PARTITION_ACTIVE || pl->is_presence_tick_under_way || !pipeline_has_room(pl) ||
+        (is_loaded && !presence_is_due(pl->presence, clock_wall_ms()))) {
         return;
     }
     b = pipeline_new_batch(pl);

@@ -232,10 +232,26 @@ static void find_again_rooms(const struct prefetch_deps *deps, struct batch *b)
     }
 }
 
+static void find_presence(const struct prefetch_deps *deps, struct batch *b)
+{
+    struct room *room =
+        b->is_presence_tick ? rooms_get(&b->parts[0].p->rooms, BYTES_LIT(TOPIC_STATUS)) : NULL;
+
+    if (room) {
+        prefetch_room(deps, b, room);
+    }
+}
+
 void prefetch_start(const struct prefetch_deps *deps, struct batch *b)
 {
     b->failure = 0;
     find_again_rooms(deps, b);
+    find_presence(deps, b);
+    if (b->dead_gateway.len > 0) { /* also people who nobody has asked for yet may have gone */
+        for (size_t i = 0; i < b->part_count && !b->failure; i++) {
+            prefetch_users(deps, b, b->parts[i].p);
+        }
+    }
     for (size_t i = 0; i < b->work_count && !b->failure; i++) {
         struct work *w = &b->works[i];
         if (w->env.kind == UP_NOTIFY) {

@@ -223,6 +223,7 @@ static void give(struct presence *p, struct person *x, struct presence_row *out)
                                  .shown = bytes_str(NAMES[x->told]),
                                  .last_seen_ms = x->last_seen_ms};
     if (x->sockets == 0 && !x->is_in_grace) {
+        out->chosen = bytes_str(NAMES[STATUS_ONLINE]); /* a choice ends with the last socket */
         take_out(p, x);
         mem_free(p->given);
         p->given = x;

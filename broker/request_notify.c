@@ -136,6 +136,38 @@ static enum http_problem problem_of(enum notify_field field, const struct http_f
     return HTTP_FINE;
 }
 
+static struct bytes field_of(const void *arg, const char *name)
+{
+    const struct http_field *fields = arg;
+
+    for (unsigned i = USERS + 1; i < FIELD_COUNT; i++) {
+        if (strcmp(fields[i].name, name) == 0) {
+            return http_field_bytes(&fields[i]);
+        }
+    }
+    return strcmp(name, fields[USERS].name) == 0 ? BYTES_LIT("1")
+                                                 : BYTES_NONE; /* were read as such */
+}
+
+/* What sanitising leaves must be a notification, too: nothing is accepted and dropped later. */
+static bool is_fine_when_sanitised(const struct request *req, struct http_field *fields)
+{
+    enum sanitize_mode mode = (enum sanitize_mode)req->owner->deps.conf->sanitize_mode;
+    struct notice ignored;
+    struct buf kept;
+    int err;
+
+    buf_init(&kept, NOTICE_BYTES_MAX);
+    err = notice_read(field_of, fields, mode, &kept, &ignored);
+    buf_done(&kept);
+    if (err == ERR_MISSING) {
+        fields[TITLE].problem = HTTP_BLANK;
+    } else if (err != 0) {
+        fields[MESSAGE].problem = HTTP_TOO_LONG;
+    }
+    return err == 0;
+}
+
 void request_notify(struct request *req, const struct up_http *http)
 {
     struct http_field fields[FIELD_COUNT] = {
@@ -157,6 +189,7 @@ void request_notify(struct request *req, const struct up_http *http)
         fields[i].problem = problem_of((enum notify_field)i, &fields[i]);
         is_fine = is_fine && fields[i].problem == HTTP_FINE;
     }
+    is_fine = is_fine && is_fine_when_sanitised(req, fields);
     if (is_fine) {
         add(req, fields);
     } else {

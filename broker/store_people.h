@@ -46,8 +46,8 @@ struct presence_row {
 NODISCARD int store_presence(struct store *s, const struct presence_row *rows, size_t count,
                              store_done_fn *fn, void *arg);
 typedef void store_presence_fn(void *arg, int err, const struct presence_row *rows, size_t count);
-/* Everybody who is shown as something else than offline, by id from `from_id` on; at most
- * `limit`. */
+/* Everybody who is shown as something else than offline, or wants to appear offline, by id from
+ * `from_id` on; at most `limit`. */
 NODISCARD int store_presence_shown(struct store *s, int64_t from_id, uint32_t limit,
                                    store_presence_fn *fn, void *arg);
 

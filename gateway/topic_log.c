@@ -64,8 +64,10 @@ static void note_passing(struct topic_log *log, int64_t state, uint64_t no)
 {
     struct topic_passing *p = passing_find(log, state);
 
-    if (!p && HASH_COUNT(log->newest) >= PASSING_KEEP) {
+    if (!p && HASH_COUNT(log->newest) >= log->passing_sweep_at) {
         forget_passing(log, log->first_no);
+        /* Twice what is left: sweeping stays cheap, however many states are in the log. */
+        log->passing_sweep_at = 2 * HASH_COUNT(log->newest) + PASSING_KEEP;
     }
     if (!p && (p = mem_zalloc(sizeof(*p)))) {
         p->state = state;

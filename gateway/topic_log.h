@@ -40,6 +40,7 @@ struct topic_log {
     uint64_t excluding;           /* frames so far that exclude somebody */
     uint64_t passing;             /* frames so far that tell a passing state */
     struct topic_passing *newest; /* by state */
+    uint32_t passing_sweep_at;    /* so many of them: those that mean nothing any more go */
 };
 
 void topic_log_init(struct topic_log *log, size_t max_bytes);

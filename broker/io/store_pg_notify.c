@@ -26,7 +26,8 @@ const struct pg_statement store_pg_people_statements[STMT_PEOPLE_COUNT] = {
                              "SELECT p.user_id, u.username, p.chosen, p.shown,"
                              " (extract(epoch FROM p.last_seen) * 1000)::bigint"
                              " FROM user_presence p JOIN auth_user u ON u.id = p.user_id"
-                             " WHERE p.shown <> 'offline' AND p.user_id >= $1::bigint"
+                             " WHERE (p.shown <> 'offline' OR p.chosen = 'offline')"
+                             " AND p.user_id >= $1::bigint"
                              " ORDER BY p.user_id LIMIT $2::bigint"},
     /* $1 the channel, $2 the author, $3 names, $4 at most. */
     [STMT_AUDIENCE] = {"audience",

@@ -69,14 +69,16 @@ CREATE UNIQUE INDEX push_job_once ON push_job (notification_id, coalesce(device_
 CREATE INDEX push_job_due ON push_job (due_at);
 CREATE INDEX push_job_user ON push_job (user_id);
 
--- chosen: what the user said last; shown: what others were told last.
+-- chosen: what the user said last, 'online' when the last socket is gone; shown: what others were told last.
 CREATE TABLE user_presence (
     user_id bigint PRIMARY KEY REFERENCES auth_user (id) ON DELETE CASCADE,
     last_seen timestamptz NOT NULL,
     chosen text NOT NULL DEFAULT 'online',
     shown text NOT NULL DEFAULT 'offline'
 ) WITH (fillfactor = 50);
-CREATE INDEX user_presence_shown ON user_presence (user_id) WHERE shown <> 'offline';
+-- Who must be known to whoever takes over: who is shown, and who wants to appear offline.
+CREATE INDEX user_presence_shown ON user_presence (user_id)
+    WHERE shown <> 'offline' OR chosen = 'offline';
 
 -- What is done for the sockets of users, in the order of the operations `o_`; one call per batch.
 -- kind: 1 a socket opens, 2 notify, 3 read, 4 read all, 5 dismiss. `u_`: for whom the notify
@@ -233,6 +235,7 @@ BEGIN
         UPDATE notification n SET status = 'read' WHERE n.user_id = person AND n.status = 'unread';
         GET DIAGNOSTICS less = ROW_COUNT;
         was := 'read';
+        DELETE FROM push_job j WHERE j.user_id = person AND j.device_id IS NULL;
     ELSE
         SELECT n.user_id, n.status INTO owner, was FROM notification n WHERE n.id = notification
            FOR UPDATE;
@@ -249,8 +252,12 @@ BEGIN
         DELETE FROM push_job j WHERE j.notification_id = notification;
     END IF;
     RETURN QUERY
-    INSERT INTO notification_state AS s (user_id, unread, seq) VALUES (person, 0, 2)
+    INSERT INTO notification_state AS s (user_id, unread, seq)
+        SELECT u.id, 0, 2 FROM auth_user u WHERE u.id = person
         ON CONFLICT (user_id) DO UPDATE SET unread = greatest(s.unread - less, 0), seq = s.seq + 2
     RETURNING op, 0, person, notification, s.seq, s.unread, was, NULL::timestamptz;
+    IF NOT FOUND THEN -- deleted a moment ago
+        RETURN QUERY SELECT op, 1, person, notification, 0::bigint, 0, NULL::text, NULL::timestamptz;
+    END IF;
 END
 $$;

@@ -115,7 +115,7 @@ describe('POST /api/notifications/', () => {
       assert.equal((await post(good, headers)).status, 401);
     }
     for (const [field, value] of [['user_ids', []], ['user_ids', 'x'], ['user_ids', [0]], ['title', ''], ['title', 7],
-      ['title', 'x'.repeat(201)], ['message', 'x'.repeat(4001)], ['category', 'a b'], ['url', 'javascript:x'], ['url', '//evil']]) {
+      ['title', 'javascript:'], ['title', 'x'.repeat(201)], ['message', 'x'.repeat(4001)], ['category', 'a b'], ['url', 'javascript:x'], ['url', '//evil']]) {
       const answer = await post({ ...good, [field]: value });
       assert.equal(answer.status, 400, `${field} ${value}`);
       assert.ok(answer.body[field], JSON.stringify(answer.body));
@@ -128,6 +128,10 @@ describe('POST /api/notifications/', () => {
   test('the same by XADD; what makes no sense is passed over', () => withSockets(['alice'], async (a) => {
     await system.redis('XADD', 'kb:notify', '*', 'user_ids', 'alice', 'title', 'bad', 'message', 'm');
     await system.redis('XADD', 'kb:notify', '*', 'nonsense', '1');
+    for (let i = 0; i < 4; i++) {
+      await system.redis('EVAL', `return redis.call('XADD', KEYS[1], '*', 'user_ids', '${id('alice')}', 'title', 't', 'message',
+        string.rep('x', 70 * 1024 * 1024))`, '1', 'kb:notify');
+    }
     await system.redis('XADD', 'kb:notify', '*', 'user_ids', `${id('alice')},${id('bob')}`, 'title', 'By stream',
       'message', 'm', 'category', 'ops', 'url', 'https://example.org/x');
     const { notification } = await a.next('notification');
@@ -135,6 +139,15 @@ describe('POST /api/notifications/', () => {
     await until(async () => await system.redis('XLEN', 'kb:notify') === '0');
   }));
 });
+
+test('somebody who is deleted a moment ago reads all: refused, and nothing is held up', () => withSockets(['alice'], async (a) => {
+  await system.addUser('leaver');
+  const leaver = await Client.open(system, '/ws/notifications/', { user: 'leaver' });
+  await system.sqlExec("DELETE FROM auth_user WHERE username = 'leaver'");
+  leaver.send({ type: 'mark_all_read' });
+  assert.match((await leaver.next('error')).code, /INVALID_MESSAGE|AUTHENTICATION_FAILED/);
+  await notify(a, 'alice');
+}));
 
 describe('mark_read, mark_all_read, dismiss', () => {
   test('all sockets of the person are told, again when it is repeated', () => withSockets(['alice', 'alice'], async (a, b) => {

@@ -13,7 +13,7 @@ const PUSHED = 200;
 const EVERY = 5;                       // each fifth post also tells somebody who is away
 const AWAY_MS = 10_000;                // PostgreSQL
 
-let system, services;
+let system, services, listeners = [];
 before(async () => {
   services = await PushServices.start();
   system = await start({
@@ -22,6 +22,7 @@ before(async () => {
   });
 });
 after(async () => {
+  await Promise.all(listeners.map((listener) => listener.stop()));
   await system?.stop();
   await services?.stop();
 });
@@ -86,7 +87,7 @@ test('all are stored and pushed; every socket sees each once, in order', async (
     body: { token, device_type: 'android' }, headers: { Authorization: `Bearer ${await system.token('bob')}` },
   });
   assert.equal(registered.status, 201, JSON.stringify(registered.body));
-  const listeners = [new Listener([0]), new Listener([1, 0])];
+  listeners = [new Listener([0]), new Listener([1, 0])];
   await until(() => listeners.every((listener) => listener.connections.length > 0));
 
   const disturbed = disturb();
@@ -107,13 +108,13 @@ test('all are stored and pushed; every socket sees each once, in order', async (
 
   for (const [at, listener] of listeners.entries()) {
     const last = listener.connections.at(-1);
-    assert.equal(last.frames.filter((f) => f.type === 'unread_count').at(-1).count, SHOWN, `listener ${at}`);
+    assert.equal(last.frames.filter((f) => f.type === 'unread_count').at(-1).count, SHOWN,
+      `listener ${at}: ${JSON.stringify(listener.connections.map((c) => [c.hello.unread_count, c.frames.length, c.isOpen, c.frames.slice(-2)]))}`);
     for (const client of listener.connections) {
       const titles = client.frames.filter((f) => f.type === 'notification').map((f) => f.notification.title);
       const first = client.hello.unread_count;
       assert.deepEqual(titles, all.slice(first, first + titles.length), 'without a gap, none twice, in order');
     }
-    await listener.stop();
   }
 
   const mine = services.messages.filter(({ message }) => message.token === token).map(({ message }) => message);

@@ -188,6 +188,34 @@ describe('deaths', () => {
     await system.ready('gateway2');
   }));
 
+  test('who appears offline still does when brokers die', () => withStatus(['alice', 'bob'], async (a, b) => {
+    a.send({ type: 'status_update', status: 'offline' });
+    await b.next(statusOf('alice', 'offline'));
+    for (const part of ['broker', 'broker2']) {
+      await system.kill(part);
+      b.send({ type: 'status_update', status: 'busy' });
+      await b.next(statusOf('bob', 'busy'), 30_000);
+      await system.start(part);
+      await system.ready(part);
+    }
+    await sleep(1000);
+    assert.equal(b.frames.filter(statusOf('alice')).at(-1).status, 'offline');
+    a.send({ type: 'status_update', status: 'away' });
+    await b.next(statusOf('alice', 'away'));
+  }));
+
+  test('a gateway and all brokers die at once: its people are offline', () => withStatus(['bob'], async (b) => {
+    const a = await open('alice', 1);
+    await b.next(statusOf('alice', 'online'));
+    await Promise.all(['gateway2', 'broker', 'broker2'].map((part) => system.kill(part)));
+    await a.closed;
+    for (const part of ['broker', 'broker2', 'gateway2']) {
+      await system.start(part);
+    }
+    await b.next(statusOf('alice', 'offline'), 40_000);
+    await system.ready('gateway2');
+  }));
+
   test('each broker dies in turn: who is there stays so, changes are told', () => withStatus(['alice', 'bob'], async (a, b) => {
     await b.next(statusOf('alice', 'online'));
     for (const part of ['broker', 'broker2']) {
