@@ -85,7 +85,10 @@ static void handle_chat_frame(struct world *w, struct work *work)
     case KIND_MARK_ALL_READ:
     case KIND_DISMISS:
     case KIND_STATUS_UPDATE:
-    case KIND_REFRESH_TOKEN: /* travels as an UP_REFRESH */
+    case KIND_UPLOAD_FILE: /* these travel as UP_UPLOAD, */
+    case KIND_UPLOAD_CHUNK:
+    case KIND_CANCEL_UPLOAD:
+    case KIND_REFRESH_TOKEN: /* this as UP_REFRESH */
     case KIND_PING:
     case KIND_HEARTBEAT:
     case KIND_INVALID:
@@ -174,6 +177,8 @@ void dispatch(struct world *w, struct work *work)
     case UP_HTTP:
     case UP_HISTORY:
     case UP_REFRESH:
+    case UP_UPLOAD:
+    case UP_PULL:
         return; /* not ordered: requests.c has them */
     }
 }

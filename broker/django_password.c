@@ -7,7 +7,7 @@
 
 #include <argon2.h>
 
-#include "broker/encoding.h"
+#include "proto/encoding.h"
 #include "broker/openssl.h"
 
 #define KEY_BYTES 32u  /* SHA-256 */

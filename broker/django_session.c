@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <zlib.h>
 
-#include "broker/encoding.h"
+#include "proto/encoding.h"
 #include "broker/openssl.h"
 #include "proto/limits.h"
 

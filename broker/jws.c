@@ -3,7 +3,7 @@
  * where OpenSSL writes DER. Called by fcm.c and vapid.c. */
 #include "broker/jws.h"
 
-#include "broker/encoding.h"
+#include "proto/encoding.h"
 
 #define RSA_BITS_MIN 2048
 #define NUMBER_BYTES 32

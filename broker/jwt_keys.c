@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-#include "broker/encoding.h"
+#include "proto/encoding.h"
 #include "broker/openssl.h"
 #include "common/mem.h"
 

@@ -19,7 +19,7 @@
 #include <jansson.h>
 #include <jwt.h>
 
-#include "broker/encoding.h"
+#include "proto/encoding.h"
 #include "broker/openssl.h"
 #include "broker/jwt_keys.h"
 

@@ -3,7 +3,7 @@
  * password was wrong; request_token.c calls it when one was. */
 #include "broker/login_throttle.h"
 
-#include "broker/encoding.h"
+#include "proto/encoding.h"
 #include "broker/openssl.h"
 #include "common/log.h"
 #include "common/mem.h"

@@ -158,6 +158,8 @@ static struct bytes topic_of(const struct work *w)
     case UP_HISTORY:
     case UP_REFRESH:
     case UP_NOTIFY:
+    case UP_UPLOAD:
+    case UP_PULL:
         break;
     }
     return BYTES_NONE;

@@ -230,6 +230,8 @@ static void refuse(struct requests *r, struct bytes gateway, const struct up_env
     case UP_LEAVE:
     case UP_FRAME:
     case UP_NOTIFY:
+    case UP_UPLOAD:
+    case UP_PULL:
         break;
     }
 }
@@ -253,6 +255,8 @@ static void start(struct request *req, const struct up_envelope *env)
     case UP_LEAVE:
     case UP_FRAME:
     case UP_NOTIFY:
+    case UP_UPLOAD:
+    case UP_PULL:
         break; /* not requests */
     }
 }

@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "broker/encoding.h"
+#include "proto/encoding.h"
 #include "broker/jws.h"
 #include "broker/web_push.h"
 #include "proto/json_out.h"

@@ -167,10 +167,24 @@ static void deliver_reply(struct gateway *g, const struct down_item *item)
     struct session *s = session_table_find(g->sessions, item->conn);
     struct inflight_entry entry;
 
-    if (inflight_take(g->inflight, INFLIGHT_FRAME, item->conn, item->reply.frame_no, &entry) && s &&
-        session_state(s) == SESSION_OPEN) {
+    if (!inflight_take(g->inflight, INFLIGHT_FRAME, item->conn, item->reply.frame_no, &entry)) {
+        return;
+    }
+    if (s && session_state(s) == SESSION_OPEN) {
         send_private(s, item->reply.json);
         observe_latency(entry.received_us);
+    }
+    if (entry.chunk_bytes > 0) {
+        uploading_answered(g, s, entry.chunk_bytes);
+    }
+}
+
+static void deliver_send(struct gateway *g, const struct down_item *item)
+{
+    struct session *s = session_table_find(g->sessions, item->conn);
+
+    if (s && session_state(s) == SESSION_OPEN) {
+        send_private(s, item->send.json);
     }
 }
 
@@ -278,6 +292,12 @@ void deliver_item(void *gateway, const struct down_item *item)
         break;
     case DOWN_REFRESHED:
         deliver_refreshed(g, item);
+        break;
+    case DOWN_SEND:
+        deliver_send(g, item);
+        break;
+    case DOWN_WANTED:
+    case DOWN_PULLED:
         break;
     }
 }

@@ -14,6 +14,7 @@
 #include "gateway/events.h"
 #include "gateway/gateway_metrics.h"
 #include "gateway/gateway_glue.h"
+#include "proto/io/blobs.h"
 #include "proto/limits.h"
 
 #define HANDSHAKE_TIMEOUT_S 10u
@@ -161,7 +162,8 @@ static bool make_redis_parts(struct gateway *g)
     g->brokers = broker_watch_new(g->loop, g->commands, conf->redis_prefix, on_brokers, g);
     g->uplink = uplink_new(g->loop, g->commands, conf->redis_prefix, g->name, conf->partitions);
     g->downlink = downlink_new(g->loop, &downlink, g->commands, deliver_item, g);
-    return g->registry && g->brokers && g->uplink && g->downlink;
+    g->blobs = blobs_new(g->loop, conf->redis_url, conf->redis_prefix, g->name);
+    return g->registry && g->brokers && g->uplink && g->downlink && g->blobs;
 }
 
 static bool make_timers(struct gateway *g)
@@ -253,6 +255,7 @@ static void free_redis_parts(struct gateway *g)
 {
     /* The links first: they complete what is under way into modules that must still be there. */
     redis_link_free(g->commands);
+    blobs_free(g->blobs);
     downlink_free(g->downlink);
     uplink_free(g->uplink);
     broker_watch_free(g->brokers);

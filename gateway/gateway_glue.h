@@ -48,6 +48,20 @@ void receiving_release(struct session *s, uint64_t frame_no, uint32_t partition,
 /* The user's limit refused the frame. */
 void receiving_refuse(struct session *s, uint64_t frame_no);
 
+/* Nothing holds its reading up any more? Then it is read again. */
+void receiving_go_on(struct session *s);
+
+/* --- uploading.c: files that sockets send ---------------------------------------------------- */
+/* An envelope of upload_file, upload_chunk or cancel_upload. */
+void uploading_make(const struct session *s, const struct client_msg *msg, uint64_t received_us,
+                    struct up_envelope *out);
+/* Errors: ERR_FULL (too much is on the way), ERR_NOMEM, those of the link to Redis. */
+NODISCARD int uploading_chunk(struct session *s, const struct client_msg *msg);
+/* A chunk of so many bytes is on the way no more; s NULL: its socket is gone. */
+void uploading_answered(struct gateway *g, struct session *s, uint32_t bytes);
+bool uploading_is_full(const struct session *s); /* it must not be read */
+void uploading_end(struct session *s);
+
 /* --- quota_lease.c ------------------------------------------------------------------------- */
 void quota_lease(struct gateway *g, struct user *u);
 void quota_give_back(struct gateway *g, struct user *u);

@@ -43,6 +43,8 @@ static void init_links(struct gateway_metrics *m)
         metric_counter("gateway_uplink_dropped_total", "Envelopes that never left.", "reason");
     m->uplink_waiting =
         metric_gauge("gateway_uplink_waiting", "Envelopes waiting for Redis now.", NULL);
+    m->upload_bytes =
+        metric_gauge("gateway_upload_bytes", "Bytes of files on their way to brokers now.", NULL);
     m->downlink_entries =
         metric_counter("gateway_downlink_entries_total", "Stream entries read.", NULL);
     m->downlink_items = metric_counter("gateway_downlink_items_total", "Items read.", "kind");

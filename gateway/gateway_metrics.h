@@ -19,6 +19,7 @@ struct gateway_metrics {
     struct metric *uplink_entries;    /* gateway_uplink_entries_total{outcome} */
     struct metric *uplink_envelopes;  /* gateway_uplink_envelopes_total */
     struct metric *uplink_dropped;    /* gateway_uplink_dropped_total{reason} */
+    struct metric *upload_bytes;      /* gateway_upload_bytes */
     struct metric *uplink_waiting;    /* gateway_uplink_waiting */
     struct metric *downlink_entries;  /* gateway_downlink_entries_total */
     struct metric *downlink_items;    /* gateway_downlink_items_total{kind} */

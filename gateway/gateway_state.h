@@ -78,8 +78,12 @@ struct gateway {
     struct address_table addresses;
     struct inflight *inflight;
     struct typing_watch *typing;
-    struct session *idle; /* all sessions, the longest silent first */
-    struct session *dead; /* freed at the end of the turn */
+    struct blobs *blobs;
+    struct upload_window *uploads_waiting; /* uploading.c */
+    uint32_t upload_bytes;                 /* on the way to brokers */
+    uint64_t blob_serial;                  /* the last one used */
+    struct session *idle;                  /* all sessions, the longest silent first */
+    struct session *dead;                  /* freed at the end of the turn */
     struct loop_task sweep;
 
     struct flusher flusher;

@@ -100,7 +100,8 @@ static enum client_code parse(const struct inbound_frame *frame, struct arena *a
     if (err != 0) {
         return inbound_code(err);
     }
-    if (frame->is_part && out_msg->kind == KIND_BATCH_UPDATE) {
+    if (frame->is_part &&
+        (out_msg->kind == KIND_BATCH_UPDATE || out_msg->kind == KIND_UPLOAD_CHUNK)) {
         return CODE_INVALID_MESSAGE;
     }
     return inbound_is_legal(out_msg->kind, frame->endpoint, frame->state) &&
@@ -150,6 +151,8 @@ void inbound_judge(const struct inbound_frame *frame, uint32_t rate_limit,
         out->action = action_at_gateway(out->msg.kind);
     } else if (out->code == CODE_NONE && out->msg.kind == KIND_BATCH_UPDATE) {
         out->action = INBOUND_BATCH;
+    } else if (out->code == CODE_NONE && !info->counts) {
+        out->action = INBOUND_FORWARD; /* its bytes are limited, not its number */
     } else {
         conclude(rate_limit, meter, frame->now_ms, out);
     }

@@ -20,6 +20,7 @@ struct entry {
     struct key key;
     uint64_t since_ms, received_us;
     struct rcbuf *again;
+    uint32_t chunk_bytes;
     size_t client_id_len;
     char client_id[];
 };
@@ -65,6 +66,7 @@ static void give(struct inflight *f, struct entry *e, struct inflight_entry *out
                                    .conn = e->key.conn,
                                    .frame_no = e->key.frame_no,
                                    .received_us = e->received_us,
+                                   .chunk_bytes = e->chunk_bytes,
                                    .client_id = bytes_of(e->client_id, e->client_id_len)};
 }
 
@@ -116,6 +118,7 @@ int inflight_add(struct inflight *f, const struct inflight_entry *entry, struct 
     e->key = (struct key){.conn = entry->conn, .frame_no = entry->frame_no, .kind = entry->kind};
     e->since_ms = now_ms;
     e->received_us = entry->received_us;
+    e->chunk_bytes = entry->chunk_bytes;
     e->client_id_len = entry->client_id.len;
     if (entry->client_id.len > 0) {
         memcpy(e->client_id, entry->client_id.ptr, entry->client_id.len);

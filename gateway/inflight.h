@@ -27,6 +27,7 @@ struct inflight_entry { /* as given out; strings are views, valid until the next
     uint64_t conn, frame_no;
     uint64_t received_us;
     struct bytes client_id;
+    uint32_t chunk_bytes; /* a part of a file: its length; else 0 */
 };
 
 struct inflight *inflight_new(void); /* NULL without memory */

@@ -96,6 +96,7 @@ void gateway_sweep(void *gateway)
         struct session *s = g->dead;
         DL_DELETE2(g->dead, s, idle_prev, idle_next);
         outbox_free(s->outbox);
+        uploading_end(s);
         inbound_meter_free(s->meter);
         resume_end(s);
         mem_free(s->topic_name);

@@ -51,8 +51,8 @@ static struct session *waiting_session(struct gateway *g, const struct quota_wai
 /* The frame waits no more. With the last one its socket's reading goes on. */
 static void end_wait(struct session *s, struct quota_waiter *w)
 {
-    if (s && --s->quota_waiting == 0 && session_state(s) == SESSION_OPEN) {
-        ws_conn_pause(s->conn, false);
+    if (s && --s->quota_waiting == 0) {
+        receiving_go_on(s);
     }
     quota_waiter_free(w);
 }

@@ -105,6 +105,13 @@ void receiving_refuse(struct session *s, uint64_t frame_no)
     }
 }
 
+void receiving_go_on(struct session *s)
+{
+    if (session_state(s) == SESSION_OPEN && s->quota_waiting == 0 && !uploading_is_full(s)) {
+        ws_conn_pause(s->conn, false);
+    }
+}
+
 static int wait_for_lease(struct session *s, uint64_t counted_ms, uint32_t partition)
 {
     struct gateway *g = s->gateway;
@@ -169,16 +176,25 @@ static int send_up(struct session *s, const struct client_msg *msg, uint64_t cou
     uint32_t partition;
     struct up_envelope env;
 
+    if (msg->kind == KIND_UPLOAD_CHUNK) {
+        return uploading_chunk(s, msg); /* free of both limits on messages */
+    }
     s->frame_no++;
     if (msg->kind == KIND_REFRESH_TOKEN) {
         partition = partition_of_id(s->id, g->conf->partitions);
         make_refresh(s, msg, received_us, &env);
+    } else if (msg->kind == KIND_UPLOAD_FILE || msg->kind == KIND_CANCEL_UPLOAD) {
+        uploading_make(s, msg, received_us, &env);
+        partition = partition_of(env.upload.topic, g->conf->partitions);
     } else {
         make_frame(s, msg, received_us, channel_topic, &env);
         partition = partition_of(env.frame.topic, g->conf->partitions);
     }
-    const struct inflight_entry entry = {INFLIGHT_FRAME, s->id, s->frame_no, received_us,
-                                         msg->client_id};
+    const struct inflight_entry entry = {.kind = INFLIGHT_FRAME,
+                                         .conn = s->id,
+                                         .frame_no = s->frame_no,
+                                         .received_us = received_us,
+                                         .client_id = msg->client_id};
     int err;
 
     buf_reset(&g->envelope);
@@ -218,7 +234,9 @@ static void perform(struct session *s, const struct inbound_verdict *verdict)
         break; /* its parts are judged one by one */
     case INBOUND_FORWARD:
         if (send_up(s, &verdict->msg, verdict->counted_ms) != 0) {
-            inbound_give_back(s->meter, verdict->counted_ms);
+            if (kind_info(verdict->msg.kind)->counts) {
+                inbound_give_back(s->meter, verdict->counted_ms);
+            }
             send_error(s, CODE_SERVICE_UNAVAILABLE, verdict->msg.client_id);
         }
         break;

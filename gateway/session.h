@@ -74,6 +74,7 @@ struct address_count;
 struct outbox;
 struct inbound_meter;
 struct resume;
+struct upload_window;
 
 struct session {
     uint64_t id; /* of the session table; never 0 */
@@ -85,11 +86,12 @@ struct session {
     struct user *user;                     /* from GRANTED on */
     char *topic_name;                      /* from GRANTED on; owned */
     struct address_count *address;
-    struct outbox *outbox;       /* NULL = empty */
-    struct inbound_meter *meter; /* NULL until something was counted */
-    struct resume *resume;       /* since= was given and is not done with; resume.c */
-    uint64_t as_of_ms, login;    /* of its grant: whom a kick means */
-    uint64_t expires_s;          /* when its token does; 0 = never */
+    struct outbox *outbox;         /* NULL = empty */
+    struct inbound_meter *meter;   /* NULL until something was counted */
+    struct resume *resume;         /* since= was given and is not done with; resume.c */
+    struct upload_window *uploads; /* NULL until it sends a file; uploading.c */
+    uint64_t as_of_ms, login;      /* of its grant: whom a kick means */
+    uint64_t expires_s;            /* when its token does; 0 = never */
     uint64_t last_data_ms;
     uint64_t frame_no;      /* of the last frame forwarded */
     uint32_t quota_waiting; /* frames that wait for the user's credits; reading is paused */

@@ -23,6 +23,9 @@ static void wait_over(struct gateway *g, const struct inflight_entry *entry)
         return;
     }
     s = session_table_find(g->sessions, entry->conn);
+    if (entry->chunk_bytes > 0) {
+        uploading_answered(g, s, entry->chunk_bytes);
+    }
     if (!s) {
         return;
     }

@@ -7,24 +7,11 @@
 
 #include "proto/client_msg_impl.h"
 
-/* Frames that may be in no batch and have no row in the table of kinds (PROTOCOL.md §4): to be
- * refused like frames, never relayed. */
-static const char *const NEVER_RELAYED[] = {"upload_file", "upload_chunk", "cancel_upload"};
-
 static bool is_frame(const json_t *update)
 {
-    const json_t *type = client_field(update, "type");
     enum client_kind kind;
 
-    if (client_read_kind(update, &kind) == 0) {
-        return true;
-    }
-    for (size_t i = 0; i < sizeof(NEVER_RELAYED) / sizeof(NEVER_RELAYED[0]); i++) {
-        if (json_is_string(type) && bytes_eq_str(client_string(type), NEVER_RELAYED[i])) {
-            return true;
-        }
-    }
-    return false;
+    return client_read_kind(update, &kind) == 0;
 }
 
 /* A value's text, in the arena. */

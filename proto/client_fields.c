@@ -2,6 +2,7 @@
 /* The fields of each kind of client message: JSON values -> struct client_msg. Called by
  * client_msg.c when type and client_id are read. */
 #include "proto/client_msg_impl.h"
+#include "proto/encoding.h"
 
 /* Absent: *out_id stays. */
 static int read_id(const json_t *value, int64_t *out_id)
@@ -145,6 +146,103 @@ static int read_token(const json_t *frame, struct arena *arena, struct client_ms
     return err == 0 && msg->text.len > CREDENTIAL_MAX_BYTES ? ERR_LIMIT : err;
 }
 
+/* A text of bounded length that is not empty. */
+static int read_short(const json_t *value, size_t max_bytes, struct arena *arena,
+                      struct bytes *out_text)
+{
+    if (!value) {
+        return ERR_MISSING;
+    }
+    if (!json_is_string(value)) {
+        return ERR_TYPE;
+    }
+    struct bytes text = client_string(value);
+    if (text.len == 0 || text.len > max_bytes) {
+        return ERR_LIMIT;
+    }
+    return arena_dup(arena, text, out_text);
+}
+
+static int read_upload_id(const json_t *frame, struct arena *arena, struct client_msg *msg)
+{
+    return read_short(client_field(frame, "upload_id"), UPLOAD_ID_MAX_BYTES, arena,
+                      &msg->upload_id);
+}
+
+static int read_file(const json_t *frame, struct arena *arena, struct client_msg *msg)
+{
+    const json_t *size = client_field(frame, "file_size");
+    int err =
+        read_short(client_field(frame, "file_name"), FILE_NAME_MAX_BYTES, arena, &msg->file_name);
+
+    if (!err) {
+        err = read_short(client_field(frame, "file_type"), FILE_TYPE_MAX_BYTES, arena,
+                         &msg->file_type);
+    }
+    return err ? err : size ? read_id(size, &msg->file_size) : ERR_MISSING;
+}
+
+static int read_upload_file(const json_t *frame, struct arena *arena, struct client_msg *msg)
+{
+    const json_t *channel = client_field(frame, "channel_id"), *post = client_field(frame, "post");
+    int err = read_file(frame, arena, msg);
+
+    if (!err) {
+        err = channel ? read_id(channel, &msg->channel_id) : ERR_MISSING;
+    }
+    if (!err && client_field(frame, "upload_id")) {
+        err = read_upload_id(frame, arena, msg);
+    }
+    if (!err && post && !json_is_boolean(post)) {
+        err = ERR_TYPE;
+    }
+    msg->is_posted = !json_is_false(post);
+    return err;
+}
+
+static int read_chunk_data(const json_t *value, struct arena *arena, struct client_msg *msg)
+{
+    if (!value) {
+        return ERR_MISSING;
+    }
+    if (!json_is_string(value)) {
+        return ERR_TYPE;
+    }
+    struct bytes text = client_string(value);
+    if (text.len == 0 || text.len / 4 * 3 > UPLOAD_CHUNK_MAX_BYTES + 2) {
+        return ERR_LIMIT;
+    }
+    size_t len;
+    char *room = arena_alloc(arena, text.len / 4 * 3 + 1);
+    if (!room) {
+        return ERR_NOMEM;
+    }
+    int err = base64_decode_to(BASE64_STANDARD, text, room, &len);
+    if (!err && (len == 0 || len > UPLOAD_CHUNK_MAX_BYTES)) {
+        err = ERR_LIMIT;
+    }
+    msg->chunk = err ? BYTES_NONE : bytes_of(room, len);
+    return err;
+}
+
+static int read_upload_chunk(const json_t *frame, struct arena *arena, struct client_msg *msg)
+{
+    const json_t *index = client_field(frame, "chunk_index");
+    int err = read_upload_id(frame, arena, msg);
+
+    if (err) {
+        return err;
+    }
+    if (!json_is_integer(index)) {
+        return index ? ERR_TYPE : ERR_MISSING;
+    }
+    if (json_integer_value(index) < 0 || json_integer_value(index) >= (int)UPLOAD_CHUNKS_MAX) {
+        return ERR_RANGE;
+    }
+    msg->chunk_index = (uint32_t)json_integer_value(index);
+    return read_chunk_data(client_field(frame, "chunk_data"), arena, msg);
+}
+
 int client_read_fields(const json_t *frame, struct arena *arena, struct client_msg *msg)
 {
     switch (msg->kind) {
@@ -165,6 +263,12 @@ int client_read_fields(const json_t *frame, struct arena *arena, struct client_m
         return read_typing(frame, msg);
     case KIND_BATCH_UPDATE:
         return client_read_updates(frame, arena, msg);
+    case KIND_UPLOAD_FILE:
+        return read_upload_file(frame, arena, msg);
+    case KIND_UPLOAD_CHUNK:
+        return read_upload_chunk(frame, arena, msg);
+    case KIND_CANCEL_UPLOAD:
+        return read_upload_id(frame, arena, msg);
     case KIND_REFRESH_TOKEN:
         return read_token(frame, arena, msg);
     case KIND_MARK_ALL_READ:

@@ -31,6 +31,13 @@ struct client_msg {
     int64_t message_id;      /* edit, delete, receipt; else 0 */
     int64_t notification_id; /* mark_read (that or message_id), dismiss; else 0 */
     bool is_typing;          /* typing */
+    struct bytes
+        upload_id; /* upload_chunk, cancel_upload; upload_file: to go on with; empty = new */
+    struct bytes file_name, file_type; /* upload_file, as given */
+    int64_t file_size;                 /* upload_file */
+    bool is_posted;                    /* upload_file: make a message of it when it is complete */
+    uint32_t chunk_index;              /* upload_chunk */
+    struct bytes chunk;                /* upload_chunk: the bytes, decoded */
     int64_t attachments[ATTACHMENTS_MAX];
     uint32_t attachment_count;
     /* batch_update: the objects that are frames or have a NUL or a lone surrogate in a string,
@@ -45,7 +52,8 @@ struct client_msg {
  * "untouched on failure"; all else is zero).
  * Errors: ERR_SYNTAX (not JSON, not an object, NUL, lone surrogate), ERR_UTF8, ERR_DEPTH,
  * ERR_NOT_FOUND (no or unknown type), ERR_MISSING, ERR_TYPE, ERR_RANGE (id out of range),
- * ERR_LIMIT (client_id too long or empty, too many attachments or updates, no update), ERR_NOMEM.
+ * ERR_LIMIT (client_id too long or empty, too many attachments or updates, no update; names and
+ * chunks that are too long or empty), ERR_NOMEM.
  */
 NODISCARD int client_msg_parse(struct bytes json, struct arena *arena, struct client_msg *out_msg);
 

@@ -13,10 +13,11 @@
 /* Fields of each kind behind the head. */
 static const unsigned char KIND_FIELDS[] = {
     [DOWN_GRANTED] = 5, [DOWN_REFUSED] = 2, [DOWN_JOINED] = 4,    [DOWN_TOPIC] = 6,
-    [DOWN_REPLY] = 3,   [DOWN_ACK] = 2,     [DOWN_HTTP] = 4,      [DOWN_KICK] = 6,
-    [DOWN_TYPING] = 5,  [DOWN_HISTORY] = 4, [DOWN_REFRESHED] = 4,
+    [DOWN_REPLY] = 3,   [DOWN_ACK] = 2,     [DOWN_HTTP] = 7,      [DOWN_KICK] = 6,
+    [DOWN_TYPING] = 5,  [DOWN_HISTORY] = 4, [DOWN_REFRESHED] = 4, [DOWN_SEND] = 1,
+    [DOWN_WANTED] = 3,  [DOWN_PULLED] = 3,
 };
-#define DOWN_KIND_MAX DOWN_REFRESHED
+#define DOWN_KIND_MAX DOWN_PULLED
 
 /* --- parts ------------------------------------------------------------------------------- */
 
@@ -163,6 +164,9 @@ static void put_http(struct mp_write *w, const struct down_http *http)
     mp_put_bin(w, http->content_type);
     mp_put_bin(w, http->headers);
     mp_put_bin(w, http->body);
+    mp_put_str(w, http->ref);
+    mp_put_u64(w, http->ref_offset);
+    mp_put_u64(w, http->ref_bytes);
 }
 
 static void get_http(struct mp_read *r, struct down_http *http)
@@ -171,6 +175,9 @@ static void get_http(struct mp_read *r, struct down_http *http)
     http->content_type = mp_bytes(r, HEADER_VALUE_MAX_BYTES);
     http->headers = mp_bytes(r, HEADER_VALUE_MAX_BYTES);
     http->body = mp_bytes(r, HTTP_REPLY_MAX_BYTES);
+    http->ref = mp_text(r, STORAGE_KEY_MAX_BYTES);
+    http->ref_offset = mp_u64(r, ID_MAX);
+    http->ref_bytes = mp_u64(r, ID_MAX);
 }
 
 static void put_kick(struct mp_write *w, const struct down_kick *kick)
@@ -284,6 +291,15 @@ static void put_fields(struct mp_write *w, const struct down_item *item)
     case DOWN_REFRESHED:
         put_refreshed(w, &item->refreshed);
         break;
+    case DOWN_SEND:
+        mp_put_str(w, item->send.json);
+        break;
+    case DOWN_WANTED:
+        wanted_put(w, &item->wanted);
+        break;
+    case DOWN_PULLED:
+        pulled_put(w, &item->pulled);
+        break;
     }
 }
 
@@ -322,6 +338,15 @@ static void get_fields(struct mp_read *r, struct down_item *item)
         break;
     case DOWN_REFRESHED:
         get_refreshed(r, &item->refreshed);
+        break;
+    case DOWN_SEND:
+        item->send.json = get_json(r);
+        break;
+    case DOWN_WANTED:
+        wanted_get(r, &item->wanted);
+        break;
+    case DOWN_PULLED:
+        pulled_get(r, &item->pulled);
         break;
     }
 }

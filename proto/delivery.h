@@ -38,6 +38,9 @@ enum down_kind {
     DOWN_TYPING = 9,     /* somebody in a topic types, or does not any more */
     DOWN_HISTORY = 10,   /* answer to UP_HISTORY: frames for one connection */
     DOWN_REFRESHED = 11, /* answer to UP_REFRESH: the connection may live on */
+    DOWN_SEND = 12,      /* a frame for one connection that answers none of it */
+    DOWN_WANTED = 13,    /* answer to an UP_HTTP with body_bytes: send the body, as UP_UPLOADs */
+    DOWN_PULLED = 14,    /* answer to UP_PULL */
 };
 
 struct down_granted {
@@ -79,6 +82,9 @@ struct down_http {
     struct bytes content_type;
     struct bytes headers; /* further header lines, each "Name: value\r\n", checked */
     struct bytes body;
+    struct bytes ref;    /* not empty: the body is a file's, to be had by UP_PULL; */
+    uint64_t ref_offset; /* from here */
+    uint64_t ref_bytes;  /* so much */
 };
 /* Every criterion that is given must fit; at least one is. */
 struct down_kick {
@@ -111,6 +117,20 @@ struct down_refreshed {
     uint64_t login, expires_s; /* as in down_granted: the connection lives by this token now */
 };
 
+struct down_send {
+    struct bytes json;
+};
+struct down_wanted {
+    struct actor actor; /* who uploads */
+    struct bytes topic; /* of the channel */
+    struct bytes upload_id;
+};
+struct down_pulled {
+    uint64_t offset;
+    uint64_t blob;
+    uint32_t bytes; /* how many are there under the key; 0 = it cannot be read now */
+};
+
 struct down_item {
     enum down_kind kind;
     uint64_t conn; /* connection or request id; 0 for TOPIC, TYPING and KICK */
@@ -126,6 +146,9 @@ struct down_item {
         struct down_typing typing;
         struct down_history history;
         struct down_refreshed refreshed;
+        struct down_send send;
+        struct down_wanted wanted;
+        struct down_pulled pulled;
     };
 };
 

@@ -18,10 +18,10 @@
 
 /* Fields of each kind behind the head. */
 static const unsigned char KIND_FIELDS[] = {
-    [UP_OPEN] = 4, [UP_JOIN] = 5,    [UP_LEAVE] = 5,   [UP_FRAME] = 6,
-    [UP_HTTP] = 7, [UP_HISTORY] = 3, [UP_REFRESH] = 5, [UP_NOTIFY] = 9,
+    [UP_OPEN] = 4,    [UP_JOIN] = 5,    [UP_LEAVE] = 5,  [UP_FRAME] = 6,   [UP_HTTP] = 11,
+    [UP_HISTORY] = 3, [UP_REFRESH] = 5, [UP_NOTIFY] = 9, [UP_UPLOAD] = 15, [UP_PULL] = 4,
 };
-#define UP_KIND_MAX UP_NOTIFY
+#define UP_KIND_MAX UP_PULL
 
 /* --- credentials ------------------------------------------------------------------------- */
 
@@ -164,6 +164,10 @@ static void put_http(struct mp_write *w, const struct up_http *http)
     mp_put_bin(w, http->content_type);
     mp_put_str(w, http->address);
     put_credentials(w, &http->cred);
+    mp_put_bin(w, http->range);
+    mp_put_bin(w, http->if_range);
+    mp_put_bin(w, http->if_none_match);
+    mp_put_u64(w, http->body_bytes);
 }
 
 static void get_http(struct mp_read *r, struct up_http *http)
@@ -175,6 +179,10 @@ static void get_http(struct mp_read *r, struct up_http *http)
     http->content_type = mp_bytes(r, HEADER_VALUE_MAX_BYTES);
     http->address = mp_text(r, ADDRESS_MAX_BYTES);
     get_credentials(r, &http->cred);
+    http->range = mp_bytes(r, HEADER_VALUE_MAX_BYTES);
+    http->if_range = mp_bytes(r, HEADER_VALUE_MAX_BYTES);
+    http->if_none_match = mp_bytes(r, HEADER_VALUE_MAX_BYTES);
+    http->body_bytes = mp_u64(r, ID_MAX);
 }
 
 static void put_history(struct mp_write *w, const struct up_history *history)
@@ -303,6 +311,12 @@ int up_envelope_encode(const struct up_envelope *env, struct buf *out)
     case UP_NOTIFY:
         put_notify(&w, &env->notify);
         break;
+    case UP_UPLOAD:
+        upload_put(&w, &env->upload);
+        break;
+    case UP_PULL:
+        pull_put(&w, &env->pull);
+        break;
     }
     return encode_finish(&w, start);
 }
@@ -333,6 +347,12 @@ static void get_fields(struct mp_read *r, struct up_envelope *env)
         break;
     case UP_NOTIFY:
         get_notify(r, &env->notify);
+        break;
+    case UP_UPLOAD:
+        upload_get(r, &env->upload);
+        break;
+    case UP_PULL:
+        pull_get(r, &env->pull);
         break;
     }
 }

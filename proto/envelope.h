@@ -22,6 +22,9 @@ enum up_kind {
     UP_HISTORY = 6, /* what came between two seqs of a topic  -> DOWN_HISTORY */
     UP_NOTIFY = 8,  /* from a broker: people are to be notified        (no answer) */
     UP_REFRESH = 7, /* a newer token for an open connection   -> DOWN_REFRESHED or DOWN_REPLY */
+    UP_UPLOAD = 9,  /* a file, or a part of one: of a socket  -> DOWN_REPLY, then maybe DOWN_SEND;
+                       of an HTTP request                     -> DOWN_ACK or DOWN_HTTP */
+    UP_PULL = 10,   /* a piece of a file, for a download      -> DOWN_PULLED */
 };
 
 /* The user behind a connection, as the broker told at GRANTED. */
@@ -67,7 +70,7 @@ struct up_leave {
 };
 
 struct up_frame {
-    uint64_t frame_no;    /* of this connection, from 1 */
+    uint64_t frame_no;    /* of this connection, from 1; 0: of a broker, nobody is answered */
     uint64_t received_us; /* gateway's monotonic clock; comes back in the answer */
     struct actor actor;
     struct bytes topic;
@@ -78,6 +81,8 @@ struct up_frame {
 struct up_http { /* conn is the request's id */
     struct bytes method, path, query, body, content_type, address;
     struct credentials cred;
+    struct bytes range, if_range, if_none_match; /* headers */
+    uint64_t body_bytes; /* > 0: so long a body follows when it is asked for (DOWN_WANTED) */
 };
 
 struct up_history {
@@ -98,6 +103,37 @@ struct up_notify {
     uint64_t created_ms;
     struct bytes title, message, category, url; /* sanitised */
     struct bytes users; /* ids, 8 bytes each, little-endian: notify_user() */
+};
+
+enum upload_action {
+    UPLOAD_START = 1, /* begin, or go on with `upload_id` */
+    UPLOAD_CHUNK = 2,
+    UPLOAD_CANCEL = 3,
+};
+
+/* Bytes of files do not travel in envelopes: they wait under a key of their own (key_blob) until
+ * whom they are for takes them away, or BLOB_TTL_MS. */
+struct up_upload {
+    uint64_t frame_no,
+        received_us; /* as in up_frame; of an HTTP body: the piece's number, from 1 */
+    struct actor actor;
+    struct bytes topic; /* the socket's */
+    struct bytes client_id;
+    enum upload_action action;
+    bool is_http;                      /* a piece of the body of the request `conn` */
+    struct bytes upload_id;            /* START: empty = a new one */
+    struct bytes file_name, file_type; /* START */
+    int64_t file_size, channel_id;     /* START */
+    bool is_posted;                    /* START */
+    uint32_t chunk_index, chunk_bytes; /* CHUNK */
+    uint64_t blob;                     /* CHUNK: where its bytes are */
+};
+
+struct up_pull {      /* conn is the request's id */
+    struct bytes ref; /* as DOWN_HTTP told it */
+    uint64_t offset;
+    uint32_t bytes; /* at most PULL_MAX_BYTES */
+    uint64_t blob;  /* where they are to be put */
 };
 static inline size_t notify_user_count(const struct up_notify *n)
 {
@@ -121,13 +157,16 @@ struct up_envelope {
         struct up_history history;
         struct up_refresh refresh;
         struct up_notify notify;
+        struct up_upload upload;
+        struct up_pull pull;
     };
 };
 
 /* Is it a request of its own, without an order among the frames of a topic? */
 static inline bool up_kind_is_request(enum up_kind kind)
 {
-    return kind == UP_OPEN || kind == UP_HTTP || kind == UP_HISTORY || kind == UP_REFRESH;
+    return kind == UP_OPEN || kind == UP_HTTP || kind == UP_HISTORY || kind == UP_REFRESH ||
+           kind == UP_UPLOAD || kind == UP_PULL;
 }
 
 /* Append one envelope. Errors: ERR_FULL (buffer unchanged), ERR_NOMEM. */

@@ -33,6 +33,9 @@ enum kind_place { AT_GATEWAY, AT_BROKER };
     X(MARK_ALL_READ, "mark_all_read", EP_NOTIFICATIONS, AT_BROKER, true)                           \
     X(DISMISS, "dismiss", EP_NOTIFICATIONS, AT_BROKER, true)                                       \
     X(STATUS_UPDATE, "status_update", EP_STATUS, AT_BROKER, true)                                  \
+    X(UPLOAD_FILE, "upload_file", EP_CHAT, AT_BROKER, true)                                        \
+    X(UPLOAD_CHUNK, "upload_chunk", EP_CHAT, AT_BROKER, false)                                     \
+    X(CANCEL_UPLOAD, "cancel_upload", EP_CHAT, AT_BROKER, true)                                    \
     X(REFRESH_TOKEN, "refresh_token", EP_ALL, AT_BROKER, true)                                     \
     X(PING, "ping", EP_ALL, AT_GATEWAY, false)                                                     \
     X(HEARTBEAT, "heartbeat", EP_ALL, AT_GATEWAY, false)

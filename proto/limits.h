@@ -3,7 +3,7 @@
 /* Every bound of the protocol between gateway, Redis and broker, with its reason. Bounds that an
  * operator may move are settings instead (docs/config.md); these here are shared constants. */
 
-#define PROTO_VERSION 3u
+#define PROTO_VERSION 4u
 
 #define PARTITIONS_MAX 256u          /* setting PARTITIONS stays below; tables are sized by it */
 #define TOPIC_MAX_BYTES 128u         /* "chat:" + 100 of a room name fits */
@@ -29,6 +29,20 @@
 #define NOTIFY_CATEGORY_MAX_BYTES 64u
 #define NOTIFY_URL_MAX_BYTES 2048u
 #define NOTIFY_SOURCE_MAX_BYTES 128u
+#define UPLOAD_ID_MAX_BYTES 64u   /* ours have 22; a client's may be any text */
+#define FILE_NAME_MAX_BYTES 2048u /* as a client gives it, before it is cleaned */
+#define FILE_TYPE_MAX_BYTES 127u  /* RFC 6838 §4.2: 63 characters, '/', 63 characters */
+#define UPLOAD_CHUNKS_MAX 4096u   /* PROTOCOL.md §4: indices 0 to 4095 */
+/* Bytes of one chunk. Larger ones come only where WEBSOCKET_MESSAGE_MAX_SIZE was raised; then they
+ * would be what decides how much memory an upload takes. */
+#define UPLOAD_CHUNK_MAX_BYTES (1024u * 1024u)
+#define UPLOAD_CHUNK_ADVICE 262144u /* PROTOCOL.md §4: chunk_size that clients are told */
+#define STORAGE_KEY_MAX_BYTES 160u  /* "<family>/<random>/<part>" */
+/* Bytes of a file that travel between broker and gateway at a time: few enough not to hold up what
+ * else is on the way through Redis, enough for 100 MB/s at 2 ms a turn. */
+#define PULL_MAX_BYTES 262144u
+/* A piece of a file in Redis that nobody has taken: both sides have given up by then. */
+#define BLOB_TTL_MS 30000u
 #define BATCH_UPDATES_MAX 50u     /* PROTOCOL.md §3: objects in one batch_update */
 #define JSON_DEPTH_MAX 32u        /* PROTOCOL.md §7 */
 #define MP_DEPTH_MAX 32u          /* nesting of a msgpack value that is stepped over */

@@ -51,8 +51,7 @@ void server_put_message(struct json_out *j, const struct chat_message *m)
         json_nil(j);
     }
     json_key(j, "attachments");
-    json_begin_array(j);
-    json_end_array(j);
+    json_raw(j, m->attachments.len > 0 ? m->attachments : BYTES_LIT("[]"));
     json_end_object(j);
 }
 
@@ -78,6 +77,9 @@ int server_chat_message(const struct chat_message *m, struct buf *out)
 /* How such a frame begins; its id and its text follow. */
 #define MESSAGE_HEAD "{\"type\":\"chat_message\",\"message\":{\"id\":"
 #define TEXT_HEAD ",\"content\":\""
+/* Its attachments, and what follows them. */
+#define LIST_HEAD ",\"attachments\":["
+#define LIST_END "]},\"seq\":"
 
 static bool skip_text(struct bytes *rest, const char *text)
 {
@@ -108,6 +110,28 @@ int64_t server_chat_message_id(struct bytes frame)
     return skip_id(&frame);
 }
 
+/* What is left of `text` from the first `mark` on; empty when there is none. A quotation mark in a
+ * string is escaped, so that marks with plain ones are found in the frame's own structure alone. */
+static struct bytes from_mark(struct bytes text, const char *mark)
+{
+    const char *at = text.len > 0 ? memmem(text.ptr, text.len, mark, strlen(mark)) : NULL;
+
+    return at ? bytes_skip(text, (size_t)(at - text.ptr)) : BYTES_NONE;
+}
+
+/* Append the frame from behind its text, without its attachments. */
+static int append_without_attachments(struct bytes rest, struct buf *out)
+{
+    struct bytes list = from_mark(rest, LIST_HEAD), end = from_mark(list, LIST_END);
+    int err;
+
+    if (end.len == 0) {
+        return ERR_SYNTAX;
+    }
+    err = buf_append(out, bytes_of(rest.ptr, rest.len - list.len + strlen(LIST_HEAD)));
+    return err ? err : buf_append(out, end);
+}
+
 int server_chat_message_emptied(struct bytes frame, struct buf *out)
 {
     size_t start = out->len, end = 0;
@@ -125,7 +149,7 @@ int server_chat_message_emptied(struct bytes frame, struct buf *out)
     }
     err = buf_append(out, bytes_of(frame.ptr, frame.len - rest.len));
     if (err == 0) {
-        err = buf_append(out, bytes_skip(rest, end));
+        err = append_without_attachments(bytes_skip(rest, end), out);
     }
     if (err != 0) {
         out->len = start;

@@ -17,12 +17,14 @@ struct chat_message {
     uint64_t timestamp_ms;
     int64_t reply_to; /* 0 = null */
     uint64_t seq;
-    struct bytes client_id; /* empty = not given */
+    struct bytes client_id;   /* empty = not given */
+    struct bytes attachments; /* JSON array; empty = none */
 };
 NODISCARD int server_chat_message(const struct chat_message *m, struct buf *out);
 /* The id of the message in such a frame; 0 = it is none. */
 int64_t server_chat_message_id(struct bytes frame);
-/* Append such a frame as it is after the message's deletion: with an empty text. Errors:
+/* Append such a frame as it is after the message's deletion: with an empty text, without
+ * attachments. Errors:
  * ERR_SYNTAX it is none; those of struct buf. */
 NODISCARD int server_chat_message_emptied(struct bytes frame, struct buf *out);
 /* Its "message" alone, as a value: seven keys, without seq and client_id. Pages of history have

@@ -143,6 +143,22 @@ struct stream_key key_login_failures(const char *prefix, struct bytes digest_hex
     return key_in_slot(prefix, "fail", digest_hex);
 }
 
+struct stream_key key_blob(const char *prefix, uint32_t partition, struct bytes gateway,
+                           uint64_t serial)
+{
+    struct stream_key k = key_of_topic(prefix, "blob", partition, gateway);
+    char digits[20];
+
+    snprintf(digits, sizeof(digits), "/%" PRIx64, serial);
+    put_str(&k, digits);
+    return k;
+}
+
+struct stream_key key_upload_rate(const char *prefix, int64_t user_id)
+{
+    return key_of_user(prefix, "upload", user_id);
+}
+
 static uint32_t fold_modulo(uint64_t hash, uint32_t partitions)
 {
     assert(partitions > 0);

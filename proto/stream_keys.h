@@ -35,6 +35,12 @@ struct stream_key key_gateways(const char *prefix); /* kb:gateways - zset name -
 struct stream_key key_rate_user(const char *prefix, int64_t user_id);
 struct stream_key key_login_failures(const char *prefix, struct bytes digest_hex);
 
+/* kb:blob:{3}:<gateway>/<serial hex> - string, PX: bytes of a file on their way */
+struct stream_key key_blob(const char *prefix, uint32_t partition, struct bytes gateway,
+                           uint64_t serial);
+/* kb:upload:{u42} - string, PX: bytes of files that a user has sent in this minute */
+struct stream_key key_upload_rate(const char *prefix, int64_t user_id);
+
 /* Which partition a topic belongs to: FNV-1a 64 of its bytes, folded, modulo `partitions`. */
 uint32_t partition_of(struct bytes topic, uint32_t partitions);
 /* Spread of work that needs no order (openings, HTTP). */

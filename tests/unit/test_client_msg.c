@@ -107,6 +107,119 @@ static const struct {
     /* tokens */
     {"{\"type\":\"refresh_token\",\"token\":\"t\"}", 0, KIND_REFRESH_TOKEN, NULL},
     {"{\"type\":\"refresh_token\"}", ERR_MISSING, KIND_REFRESH_TOKEN, NULL},
+    /* files */
+    {"{\"type\":\"upload_file\",\"file_name\":\"a.txt\",\"file_size\":5,\"file_type\":\"text/"
+     "plain\",\"channel_id\":7}",
+     0, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":\"a.txt\",\"file_size\":5,\"file_type\":\"text/"
+     "plain\",\"channel_id\":7,\"post\":false,\"upload_id\":\"u\"}",
+     0, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":\"a.txt\",\"file_size\":5,\"file_type\":\"text/"
+     "plain\",\"channel_id\":7,\"post\":null,\"upload_id\":null}",
+     0, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_size\":5,\"file_type\":\"text/plain\",\"channel_id\":7}",
+     ERR_MISSING, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":\"\",\"file_size\":5,\"file_type\":\"text/"
+     "plain\",\"channel_id\":7}",
+     ERR_LIMIT, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":7,\"file_size\":5,\"file_type\":\"text/"
+     "plain\",\"channel_id\":7}",
+     ERR_TYPE, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":\"a.txt\",\"file_type\":\"text/"
+     "plain\",\"channel_id\":7}",
+     ERR_MISSING, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":\"a.txt\",\"file_size\":0,\"file_type\":\"text/"
+     "plain\",\"channel_id\":7}",
+     ERR_RANGE, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":\"a.txt\",\"file_size\":-1,\"file_type\":\"text/"
+     "plain\",\"channel_id\":7}",
+     ERR_RANGE, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":\"a.txt\",\"file_size\":1.0,\"file_type\":\"text/"
+     "plain\",\"channel_id\":7}",
+     ERR_TYPE, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":\"a.txt\",\"file_size\":9007199254740992,\"file_"
+     "type\":\"text/plain\",\"channel_id\":7}",
+     ERR_RANGE, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":\"a.txt\",\"file_size\":5,\"channel_id\":7}",
+     ERR_MISSING, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":\"a.txt\",\"file_size\":5,\"file_type\":\"text/"
+     "plain\"}",
+     ERR_MISSING, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":\"a.txt\",\"file_size\":5,\"file_type\":\"text/"
+     "plain\",\"channel_id\":\"7\"}",
+     ERR_TYPE, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":\"a.txt\",\"file_size\":5,\"file_type\":\"text/"
+     "plain\",\"channel_id\":7,\"post\":1}",
+     ERR_TYPE, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":\"a.txt\",\"file_size\":5,\"file_type\":\"text/"
+     "plain\",\"channel_id\":7,\"upload_id\":\"\"}",
+     ERR_LIMIT, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":\"a.txt\",\"file_size\":5,\"file_type\":\"text/"
+     "plain\",\"channel_id\":7,\"upload_id\":"
+     "\"uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu\"}",
+     0, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_file\",\"file_name\":\"a.txt\",\"file_size\":5,\"file_type\":\"text/"
+     "plain\",\"channel_id\":7,\"upload_id\":"
+     "\"uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu\"}",
+     ERR_LIMIT, KIND_UPLOAD_FILE, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"aGk=\"}", 0,
+     KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":4095,\"chunk_data\":\"aGk=\"}",
+     0, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":4096,\"chunk_data\":\"aGk=\"}",
+     ERR_RANGE, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":-1,\"chunk_data\":\"aGk=\"}",
+     ERR_RANGE, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0.0,\"chunk_data\":\"aGk=\"}",
+     ERR_TYPE, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":\"0\",\"chunk_data\":\"aGk="
+     "\"}",
+     ERR_TYPE, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_data\":\"aGk=\"}", ERR_MISSING,
+     KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"chunk_index\":0,\"chunk_data\":\"aGk=\"}", ERR_MISSING,
+     KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":5,\"chunk_index\":0,\"chunk_data\":\"aGk=\"}",
+     ERR_TYPE, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0}", ERR_MISSING,
+     KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":5}", ERR_TYPE,
+     KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"\"}",
+     ERR_LIMIT, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"aGk\"}",
+     ERR_SYNTAX, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"aGk==\"}",
+     ERR_SYNTAX, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"a===\"}",
+     ERR_SYNTAX, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"====\"}",
+     ERR_SYNTAX, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"aG=k\"}",
+     ERR_SYNTAX, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"aGl=\"}",
+     ERR_SYNTAX, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"aGk= \"}",
+     ERR_SYNTAX, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\" aGk=\"}",
+     ERR_SYNTAX, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"aG k\"}",
+     ERR_SYNTAX, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"aGk=\\n\"}",
+     ERR_SYNTAX, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"aGk-\"}",
+     ERR_SYNTAX, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"aG_=\"}",
+     ERR_SYNTAX, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"aGk=aGk="
+     "\"}",
+     ERR_SYNTAX, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"=aGk\"}",
+     ERR_SYNTAX, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"upload_chunk\",\"upload_id\":\"u\",\"chunk_index\":0,\"chunk_data\":\"aGkü\"}",
+     ERR_SYNTAX, KIND_UPLOAD_CHUNK, NULL},
+    {"{\"type\":\"cancel_upload\",\"upload_id\":\"u\"}", 0, KIND_CANCEL_UPLOAD, NULL},
+    {"{\"type\":\"cancel_upload\"}", ERR_MISSING, KIND_CANCEL_UPLOAD, NULL},
     /* batches */
     {"{\"type\":\"batch_update\",\"updates\":[{}]}", 0, KIND_BATCH_UPDATE, NULL},
     {"{\"type\":\"batch_update\"}", ERR_MISSING, KIND_BATCH_UPDATE, NULL},

@@ -58,7 +58,8 @@ static struct down_item sample_http(void)
                               .conn = 7,
                               .http = {200, BYTES_LIT("text/plain"), BYTES_LIT("A: b\r\n"),
                                        BYTES_LIT("\xFF\x00"
-                                                 "x")}};
+                                                 "x"),
+                                       BYTES_LIT("f/a"), 5, 300}};
 }
 
 static struct down_item sample_kick(void)
@@ -86,6 +87,24 @@ static struct down_item sample_refreshed(void)
         .kind = DOWN_REFRESHED, .conn = 7, .refreshed = {1, 5000, 300, UINT64_C(5000000000)}};
 }
 
+static struct down_item sample_send(void)
+{
+    return (struct down_item){.kind = DOWN_SEND, .conn = 7, .send = {JSON}};
+}
+
+static struct down_item sample_wanted(void)
+{
+    return (struct down_item){
+        .kind = DOWN_WANTED,
+        .conn = 7,
+        .wanted = {{42, BYTES_LIT("bob"), BYTES_LIT("/a.png"), true}, TOPIC, BYTES_LIT("u")}};
+}
+
+static struct down_item sample_pulled(void)
+{
+    return (struct down_item){.kind = DOWN_PULLED, .conn = 7, .pulled = {300, 9, PULL_MAX_BYTES}};
+}
+
 #define TOPIC_HEX "a6 63 68 61 74 3a 37"
 #define JSON_HEX "aa 7b 22 61 22 3a 22 c3 bc 22 7d"
 
@@ -101,12 +120,15 @@ static const struct {
     {sample_topic, "98 04 00 " TOPIC_HEX " cd 01 2d 2a 09 2b " JSON_HEX},
     {sample_reply, "95 05 07 01 cd 13 88 " JSON_HEX},
     {sample_ack, "94 06 07 01 cf ff ff ff ff ff ff ff ff"},
-    {sample_http, "96 07 07 cc c8 c4 0a 74 65 78 74 2f 70 6c 61 69 6e"
-                  " c4 06 41 3a 20 62 0d 0a c4 03 ff 00 78"},
+    {sample_http, "99 07 07 cc c8 c4 0a 74 65 78 74 2f 70 6c 61 69 6e"
+                  " c4 06 41 3a 20 62 0d 0a c4 03 ff 00 78 a3 66 2f 61 05 cd 01 2c"},
     {sample_kick, "98 08 00 2a " TOPIC_HEX " cd 01 2c cd 01 2d 01 cd 11 31"},
     {sample_typing, "97 09 00 " TOPIC_HEX " 07 2a a3 62 6f 62 02"},
     {sample_history, "96 0a 07 " TOPIC_HEX " 05 cd 01 2c " JSON_HEX},
     {sample_refreshed, "96 0b 07 01 cd 13 88 cd 01 2c cf 00 00 00 01 2a 05 f2 00"},
+    {sample_send, "93 0c 07 " JSON_HEX},
+    {sample_wanted, "95 0d 07 94 2a a3 62 6f 62 a6 2f 61 2e 70 6e 67 c3 " TOPIC_HEX " a1 75"},
+    {sample_pulled, "95 0e 07 cd 01 2c 09 ce 00 04 00 00"},
 };
 #define SAMPLE_COUNT (sizeof(SAMPLES) / sizeof(SAMPLES[0]))
 
@@ -199,6 +221,9 @@ static void check_same(const struct down_item *a, const struct down_item *b)
         wire_assert_bytes(a->http.content_type, b->http.content_type);
         wire_assert_bytes(a->http.headers, b->http.headers);
         wire_assert_bytes(a->http.body, b->http.body);
+        wire_assert_bytes(a->http.ref, b->http.ref);
+        assert_int_equal(a->http.ref_offset, b->http.ref_offset);
+        assert_int_equal(a->http.ref_bytes, b->http.ref_bytes);
         break;
     case DOWN_KICK:
         assert_int_equal(a->kick.user_id, b->kick.user_id);
@@ -226,6 +251,19 @@ static void check_same(const struct down_item *a, const struct down_item *b)
         assert_int_equal(a->refreshed.received_us, b->refreshed.received_us);
         assert_int_equal(a->refreshed.login, b->refreshed.login);
         assert_int_equal(a->refreshed.expires_s, b->refreshed.expires_s);
+        break;
+    case DOWN_SEND:
+        wire_assert_bytes(a->send.json, b->send.json);
+        break;
+    case DOWN_WANTED:
+        assert_int_equal(a->wanted.actor.user_id, b->wanted.actor.user_id);
+        wire_assert_bytes(a->wanted.topic, b->wanted.topic);
+        wire_assert_bytes(a->wanted.upload_id, b->wanted.upload_id);
+        break;
+    case DOWN_PULLED:
+        assert_int_equal(a->pulled.offset, b->pulled.offset);
+        assert_int_equal(a->pulled.blob, b->pulled.blob);
+        assert_int_equal(a->pulled.bytes, b->pulled.bytes);
         break;
     }
 }
@@ -277,7 +315,7 @@ static const struct {
     {"", ERR_SHORT},
     {"90", ERR_SHORT},
     {"94 00", ERR_RANGE},
-    {"94 0c", ERR_RANGE},
+    {"94 0f", ERR_RANGE},
     {"94 ff", ERR_RANGE},
     {"95 06 07 01 02", ERR_TYPE},
     {"93 06 07 01", ERR_TYPE},
@@ -454,7 +492,7 @@ static void sections_there_and_back(void **state)
     (void)state;
     buf_init(&out, BUF_MAX);
     put_section(&out, 3, 2);
-    wire_assert_hex(buf_bytes(&out), "95 03 03 cf 00 00 01 8c c4 e5 22 00 05 92");
+    wire_assert_hex(buf_bytes(&out), "95 04 03 cf 00 00 01 8c c4 e5 22 00 05 92");
     struct down_item ack = sample_ack();
     struct down_item topic = sample_topic();
     assert_int_equal(down_item_encode(&ack, &out), 0);
@@ -511,20 +549,20 @@ static void section_heads(void **state)
         {"95 00 00 00 00 90", ERR_VERSION},
         {"95 01 00 00 00 90", ERR_VERSION},
         {"95 02 00 00 00 90", ERR_VERSION},
-        {"91 04", ERR_VERSION}, /* a later version may be anything */
-        {"95 03 00 00 00 90", 0},
-        {"94 03 00 00 90", ERR_TYPE},
-        {"96 03 00 00 00 90 00", ERR_TYPE},
-        {"95 03 cc ff 00 00 90", 0},
-        {"95 03 cd 01 00 00 00 90", ERR_RANGE},
-        {"95 03 ff 00 00 90", ERR_RANGE},
-        {"95 03 00 cf ff ff ff ff ff ff ff ff cf ff ff ff ff ff ff ff ff 90", 0},
-        {"95 03 00 00 00 dd 00 01 00 01", ERR_LIMIT},
-        {"95 03 00 00 00 dd 00 01 00 00", ERR_SHORT}, /* the items are missing */
-        {"95 03 00 00 00 80", ERR_TYPE},
-        {"95 03 00 00 00 91 94 06 07 01 02", 0},
-        {"95 03 00 00 00 92 94 06 07 01 02", ERR_SHORT},
-        {"95 03 00 00 00 90 94 06 07 01 02", ERR_VERSION},
+        {"91 05", ERR_VERSION}, /* a later version may be anything */
+        {"95 04 00 00 00 90", 0},
+        {"94 04 00 00 90", ERR_TYPE},
+        {"96 04 00 00 00 90 00", ERR_TYPE},
+        {"95 04 cc ff 00 00 90", 0},
+        {"95 04 cd 01 00 00 00 90", ERR_RANGE},
+        {"95 04 ff 00 00 90", ERR_RANGE},
+        {"95 04 00 cf ff ff ff ff ff ff ff ff cf ff ff ff ff ff ff ff ff 90", 0},
+        {"95 04 00 00 00 dd 00 01 00 01", ERR_LIMIT},
+        {"95 04 00 00 00 dd 00 01 00 00", ERR_SHORT}, /* the items are missing */
+        {"95 04 00 00 00 80", ERR_TYPE},
+        {"95 04 00 00 00 91 94 06 07 01 02", 0},
+        {"95 04 00 00 00 92 94 06 07 01 02", ERR_SHORT},
+        {"95 04 00 00 00 90 94 06 07 01 02", ERR_VERSION},
     };
     struct buf in;
 
@@ -565,7 +603,7 @@ static void a_failure_leaves_the_outputs(void **state)
     mp_read_init(&r, BYTES_LIT("\x94\x06\x07\x01"));
     assert_int_equal(down_item_decode(&r, &item), ERR_SHORT);
     assert_memory_equal(&item, &item_before, sizeof(item));
-    mp_read_init(&r, BYTES_LIT("\x95\x03\x00\x00\x00"));
+    mp_read_init(&r, BYTES_LIT("\x95\x04\x00\x00\x00"));
     assert_int_equal(down_section_decode(&r, &s), ERR_SHORT);
     assert_memory_equal(&s, &s_before, sizeof(s));
     assert_int_equal(down_item_decode(&r, &item), ERR_SHORT); /* the error of the reader stays */

@@ -94,7 +94,41 @@ static struct up_envelope sample_http(void)
                                          .body = BYTES_LIT("{\xFE}"),
                                          .content_type = BYTES_LIT("application/json"),
                                          .address = BYTES_LIT("::1"),
-                                         .cred = sample_credentials()}};
+                                         .cred = sample_credentials(),
+                                         .range = BYTES_LIT("b=1"),
+                                         .if_range = BYTES_LIT("\"e"),
+                                         .if_none_match = BYTES_LIT("\"f"),
+                                         .body_bytes = 300}};
+}
+
+static struct up_envelope sample_upload(void)
+{
+    return (struct up_envelope){.kind = UP_UPLOAD,
+                                .conn = 15,
+                                .upload = {.frame_no = 2,
+                                           .received_us = 3,
+                                           .actor = sample_actor(),
+                                           .topic = BYTES_LIT("chat:7"),
+                                           .client_id = BYTES_LIT("c"),
+                                           .action = UPLOAD_CHUNK,
+                                           .is_http = true,
+                                           .upload_id = BYTES_LIT("u"),
+                                           .file_name = BYTES_LIT("n"),
+                                           .file_type = BYTES_LIT("t"),
+                                           .file_size = 300,
+                                           .channel_id = 7,
+                                           .is_posted = true,
+                                           .chunk_index = 5,
+                                           .chunk_bytes = 6,
+                                           .blob = 9}};
+}
+
+static struct up_envelope sample_pull(void)
+{
+    return (struct up_envelope){
+        .kind = UP_PULL,
+        .conn = 16,
+        .pull = {.ref = BYTES_LIT("f/a"), .offset = 300, .bytes = PULL_MAX_BYTES, .blob = 9}};
 }
 
 static struct up_envelope sample_history(void)
@@ -144,19 +178,24 @@ static const struct {
     struct up_envelope (*make)(void);
     const char *hex;
 } SAMPLES[] = {
-    {sample_open, "97 03 01 07 04 a7 67 65 6e 65 72 61 6c " CRED_HEX " a8 31 30 2e 30 2e 30 2e 31"},
-    {sample_join, "98 03 02 cf ff ff ff ff ff ff ff ff " ACTOR_HEX " " TOPIC_HEX " c3 c3 cd 01 2c"},
-    {sample_leave, "98 03 03 cd 01 2c 2a a3 62 6f 62 " TOPIC_HEX " c3 c3"},
-    {sample_frame, "99 03 04 09 01 cf 00 00 00 01 2a 05 f2 00 " ACTOR_HEX " " TOPIC_HEX
+    {sample_open, "97 04 01 07 04 a7 67 65 6e 65 72 61 6c " CRED_HEX " a8 31 30 2e 30 2e 30 2e 31"},
+    {sample_join, "98 04 02 cf ff ff ff ff ff ff ff ff " ACTOR_HEX " " TOPIC_HEX " c3 c3 cd 01 2c"},
+    {sample_leave, "98 04 03 cd 01 2c 2a a3 62 6f 62 " TOPIC_HEX " c3 c3"},
+    {sample_frame, "99 04 04 09 01 cf 00 00 00 01 2a 05 f2 00 " ACTOR_HEX " " TOPIC_HEX
                    " c3 99 01 a3 63 2d 31 a7 68 69 20 f0 9f 98 80 07 cd 01 2c 08 06 c3"
                    " 92 05 cf 00 1f ff ff ff ff ff ff"},
-    {sample_http, "9a 03 05 0b c4 04 50 4f 53 54 c4 0b 2f 61 70 69 2f 74 6f 6b 65 6e 2f"
-                  " c4 03 61 3d 31 c4 03 7b fe 7d c4 10 61 70 70 6c 69 63 61 74 69 6f 6e 2f 6a"
-                  " 73 6f 6e a3 3a 3a 31 " CRED_HEX},
-    {sample_history, "96 03 06 0c " TOPIC_HEX " 05 cf 00 1f ff ff ff ff ff ff"},
-    {sample_refresh, "98 03 07 0d 02 cf 00 00 00 01 2a 05 f2 00 2a a1 63 a5 65 2e 79 2e 4a"},
-    {sample_notify, "9c 03 08 0e a3 31 2d 32 07 08 09 a1 74 a1 6d a1 63 a2 2f 75"
+    {sample_http,
+     "9e 04 05 0b c4 04 50 4f 53 54 c4 0b 2f 61 70 69 2f 74 6f 6b 65 6e 2f"
+     " c4 03 61 3d 31 c4 03 7b fe 7d c4 10 61 70 70 6c 69 63 61 74 69 6f 6e 2f 6a"
+     " 73 6f 6e a3 3a 3a 31 " CRED_HEX " c4 03 62 3d 31 c4 02 22 65 c4 02 22 66 cd 01 2c"},
+    {sample_history, "96 04 06 0c " TOPIC_HEX " 05 cf 00 1f ff ff ff ff ff ff"},
+    {sample_refresh, "98 04 07 0d 02 cf 00 00 00 01 2a 05 f2 00 2a a1 63 a5 65 2e 79 2e 4a"},
+    {sample_notify, "9c 04 08 0e a3 31 2d 32 07 08 09 a1 74 a1 6d a1 63 a2 2f 75"
                     " c4 08 2a 00 00 00 00 00 00 00"},
+    {sample_upload, "dc 00 12 04 09 0f 02 03 " ACTOR_HEX " " TOPIC_HEX
+                    " a1 63 02 c3 a1 75 a1 6e a1 74 cd 01 2c 07 c3"
+                    " cf 00 00 00 05 00 00 00 06 09"},
+    {sample_pull, "97 04 0a 10 a3 66 2f 61 cd 01 2c ce 00 04 00 00 09"},
 };
 #define SAMPLE_COUNT (sizeof(SAMPLES) / sizeof(SAMPLES[0]))
 
@@ -215,6 +254,26 @@ static void check_msg(const struct client_msg *a, const struct client_msg *b)
     }
 }
 
+static void check_upload(const struct up_upload *a, const struct up_upload *b)
+{
+    assert_int_equal(a->frame_no, b->frame_no);
+    assert_int_equal(a->received_us, b->received_us);
+    check_actor(a->actor, b->actor);
+    wire_assert_bytes(a->topic, b->topic);
+    wire_assert_bytes(a->client_id, b->client_id);
+    assert_int_equal(a->action, b->action);
+    assert_int_equal(a->is_http, b->is_http);
+    wire_assert_bytes(a->upload_id, b->upload_id);
+    wire_assert_bytes(a->file_name, b->file_name);
+    wire_assert_bytes(a->file_type, b->file_type);
+    assert_int_equal(a->file_size, b->file_size);
+    assert_int_equal(a->channel_id, b->channel_id);
+    assert_int_equal(a->is_posted, b->is_posted);
+    assert_int_equal(a->chunk_index, b->chunk_index);
+    assert_int_equal(a->chunk_bytes, b->chunk_bytes);
+    assert_int_equal(a->blob, b->blob);
+}
+
 static void check_same(const struct up_envelope *a, const struct up_envelope *b)
 {
     assert_int_equal(a->kind, b->kind);
@@ -256,6 +315,10 @@ static void check_same(const struct up_envelope *a, const struct up_envelope *b)
         wire_assert_bytes(a->http.content_type, b->http.content_type);
         wire_assert_bytes(a->http.address, b->http.address);
         check_credentials(&a->http.cred, &b->http.cred);
+        wire_assert_bytes(a->http.range, b->http.range);
+        wire_assert_bytes(a->http.if_range, b->http.if_range);
+        wire_assert_bytes(a->http.if_none_match, b->http.if_none_match);
+        assert_int_equal(a->http.body_bytes, b->http.body_bytes);
         break;
     case UP_HISTORY:
         wire_assert_bytes(a->history.topic, b->history.topic);
@@ -279,6 +342,15 @@ static void check_same(const struct up_envelope *a, const struct up_envelope *b)
         wire_assert_bytes(a->notify.category, b->notify.category);
         wire_assert_bytes(a->notify.url, b->notify.url);
         wire_assert_bytes(a->notify.users, b->notify.users);
+        break;
+    case UP_UPLOAD:
+        check_upload(&a->upload, &b->upload);
+        break;
+    case UP_PULL:
+        wire_assert_bytes(a->pull.ref, b->pull.ref);
+        assert_int_equal(a->pull.offset, b->pull.offset);
+        assert_int_equal(a->pull.bytes, b->pull.bytes);
+        assert_int_equal(a->pull.blob, b->pull.blob);
         break;
     }
 }
@@ -353,30 +425,30 @@ static const struct {
 } HEADS[] = {
     {"", ERR_SHORT},
     {"90", ERR_TYPE},
-    {"91 03", ERR_SHORT},
+    {"91 04", ERR_SHORT},
     {"91 02", ERR_VERSION},
-    {"91 04", ERR_VERSION},
+    {"91 05", ERR_VERSION},
     {"93 00 04 09", ERR_VERSION},
     {"93 01 04 09", ERR_VERSION},
-    {"97 04 63 c0 c0 c0 c0 c0", ERR_VERSION}, /* a later version may be anything */
+    {"97 05 63 c0 c0 c0 c0 c0", ERR_VERSION}, /* a later version may be anything */
     {"97 a1 31 01", ERR_TYPE},
-    {"97 03 00", ERR_RANGE}, /* unknown kinds */
-    {"97 03 09", ERR_RANGE},
-    {"97 03 ff", ERR_RANGE},
-    {"97 03 cf ff ff ff ff ff ff ff ff", ERR_RANGE},
-    {"97 03 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE}, /* too few fields */
-    {"99 03 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE},
+    {"97 04 00", ERR_RANGE}, /* unknown kinds */
+    {"97 04 0b", ERR_RANGE},
+    {"97 04 ff", ERR_RANGE},
+    {"97 04 cf ff ff ff ff ff ff ff ff", ERR_RANGE},
+    {"97 04 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE}, /* too few fields */
+    {"99 04 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE},
     {"dd ff ff ff ff 03 03 09", ERR_TYPE},
-    {"98 03 03 00 2a a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* conn 0 */
-    {"98 03 03 ff 2a a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* conn -1 */
-    {"98 03 03 09 00 a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* user 0 */
-    {"98 03 03 09 cf 00 20 00 00 00 00 00 00 a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE},
-    {"98 03 03 09 2a c4 01 62 " TOPIC_HEX " c3 c3", ERR_TYPE}, /* bin for a text */
-    {"98 03 03 09 2a a1 62 " TOPIC_HEX " 01 c3", ERR_TYPE},
-    {"98 03 03 09 2a a1 62 " TOPIC_HEX " c3 c3", 0},
-    {"98 03 03 09 2a a0 a0 c2 c2", 0},
-    {"98 03 03 cc 09 ce 00 00 00 2a d9 01 62 " TOPIC_HEX " c3 c3", 0}, /* longer than needed */
-    {"98 03 03 09 2a a1 62 " TOPIC_HEX " c3 c3 00", ERR_TRAILING},
+    {"98 04 03 00 2a a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* conn 0 */
+    {"98 04 03 ff 2a a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* conn -1 */
+    {"98 04 03 09 00 a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* user 0 */
+    {"98 04 03 09 cf 00 20 00 00 00 00 00 00 a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE},
+    {"98 04 03 09 2a c4 01 62 " TOPIC_HEX " c3 c3", ERR_TYPE}, /* bin for a text */
+    {"98 04 03 09 2a a1 62 " TOPIC_HEX " 01 c3", ERR_TYPE},
+    {"98 04 03 09 2a a1 62 " TOPIC_HEX " c3 c3", 0},
+    {"98 04 03 09 2a a0 a0 c2 c2", 0},
+    {"98 04 03 cc 09 ce 00 00 00 2a d9 01 62 " TOPIC_HEX " c3 c3", 0}, /* longer than needed */
+    {"98 04 03 09 2a a1 62 " TOPIC_HEX " c3 c3 00", ERR_TRAILING},
     {"88 03 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE}, /* a map */
     {"c1", ERR_TYPE},
 };
@@ -605,7 +677,7 @@ static void a_failure_leaves_the_outputs(void **state)
     (void)state;
     memset(&env, 0xAA, sizeof(env));
     memset(&before, 0xAA, sizeof(before));
-    assert_int_equal(up_envelope_decode(BYTES_LIT("\x98\x03\x03\x09\x2a"), &env, &used), ERR_SHORT);
+    assert_int_equal(up_envelope_decode(BYTES_LIT("\x98\x04\x03\x09\x2a"), &env, &used), ERR_SHORT);
     assert_memory_equal(&env, &before, sizeof(env));
     assert_int_equal(used, 77);
 }

@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "broker/encoding.h"
+#include "proto/encoding.h"
 #include "broker/fcm.h"
 #include "broker/openssl.h"
 #include "common/mem.h"

@@ -13,7 +13,11 @@
 static int add(struct inflight *f, enum inflight_kind kind, uint64_t conn, uint64_t frame_no,
                const char *client_id, uint64_t now_ms)
 {
-    const struct inflight_entry e = {kind, conn, frame_no, now_ms * 1000, bytes_str(client_id)};
+    const struct inflight_entry e = {.kind = kind,
+                                     .conn = conn,
+                                     .frame_no = frame_no,
+                                     .received_us = now_ms * 1000,
+                                     .client_id = bytes_str(client_id)};
 
     return inflight_add(f, &e, NULL, now_ms);
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broker/encoding.h"
+#include "proto/encoding.h"
 #include "broker/jwt_keys.h"
 #include "broker/jwt_token.h"
 #include "common/mem.h"

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "broker/encoding.h"
+#include "proto/encoding.h"
 #include "broker/jws.h"
 #include "broker/web_push.h"
 

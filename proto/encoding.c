@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Bytes as text and back, for tokens, password hashes and sessions. Bytes in, bytes out; knows
  * nothing of what they mean. */
-#include "broker/encoding.h"
+#include "proto/encoding.h"
 
 #include <assert.h>
 #include <stdbool.h>
@@ -60,19 +60,21 @@ static int digit_value(enum base64_form form, char c)
     return c == alphabets[form][63] ? 63 : -1;
 }
 
-/* Take the padding of the standard form away. */
+/* Take the padding of the standard form away. Errors: ERR_SYNTAX no text is that long. */
 static int without_padding(enum base64_form form, struct bytes *text)
 {
-    if (form == BASE64_URL) {
-        return 0;
-    }
-    if (text->len % 4 != 0) {
+    if (form == BASE64_STANDARD && text->len % 4 != 0) {
         return ERR_SYNTAX;
     }
-    for (int i = 0; i < 2 && text->len > 0 && text->ptr[text->len - 1] == '='; i++) {
-        text->len--;
+    for (int i = 0; form == BASE64_STANDARD && i < 2 && text->len > 0; i++) {
+        text->len -= text->ptr[text->len - 1] == '=';
     }
-    return 0;
+    return text->len % 4 == 1 ? ERR_SYNTAX : 0;
+}
+
+static size_t decoded_len(size_t digits)
+{
+    return digits / 4 * 3 + digits % 4 * 3 / 4;
 }
 
 /* Write the bytes of the digits to `room`; false when a digit or the last unused bits are wrong. */
@@ -97,23 +99,32 @@ static bool decode_digits(enum base64_form form, struct bytes text, char *room)
     return bits == 0;
 }
 
+int base64_decode_to(enum base64_form form, struct bytes text, char *room, size_t *out_len)
+{
+    if (without_padding(form, &text) != 0 || !decode_digits(form, text, room)) {
+        return ERR_SYNTAX;
+    }
+    *out_len = decoded_len(text.len);
+    return 0;
+}
+
 int base64_decode(enum base64_form form, struct bytes text, struct buf *out)
 {
-    if (without_padding(form, &text) != 0 || text.len % 4 == 1) {
-        return ERR_SYNTAX;
-    }
-    size_t size = text.len / 4 * 3 + text.len % 4 * 3 / 4;
+    struct bytes digits = text;
+    size_t len;
     char *room;
-    int err = buf_reserve(out, size, &room);
+    int err = without_padding(form, &digits);
 
-    if (err != 0) {
-        return err;
+    if (err == 0) {
+        err = buf_reserve(out, decoded_len(digits.len), &room);
     }
-    if (!decode_digits(form, text, room)) {
-        return ERR_SYNTAX;
+    if (err == 0) {
+        err = base64_decode_to(form, text, room, &len);
     }
-    buf_commit(out, size);
-    return 0;
+    if (err == 0) {
+        buf_commit(out, len);
+    }
+    return err;
 }
 
 void hex_encode(const unsigned char *in, size_t len, char *out)

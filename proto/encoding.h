@@ -20,6 +20,11 @@ NODISCARD int base64_encode(enum base64_form form, struct bytes in, struct buf *
  * Errors: ERR_SYNTAX, ERR_FULL, ERR_NOMEM; `out` is then as it was. */
 NODISCARD int base64_decode(enum base64_form form, struct bytes text, struct buf *out);
 
+/* The same into `room`, which has 3 bytes for every 4 characters of `text`, and gives how many
+ * were written. Errors: ERR_SYNTAX. */
+NODISCARD int base64_decode_to(enum base64_form form, struct bytes text, char *room,
+                               size_t *out_len);
+
 /* Write 2 * len lower-case hex digits and a NUL. */
 void hex_encode(const unsigned char *in, size_t len, char *out);
 
