@@ -438,7 +438,7 @@ static const struct {
     {"97 04 cf ff ff ff ff ff ff ff ff", ERR_RANGE},
     {"97 04 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE}, /* too few fields */
     {"99 04 03 09 2a a1 62 " TOPIC_HEX " c3 c3", ERR_TYPE},
-    {"dd ff ff ff ff 03 03 09", ERR_TYPE},
+    {"dd ff ff ff ff 04 03 09", ERR_TYPE},
     {"98 04 03 00 2a a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* conn 0 */
     {"98 04 03 ff 2a a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* conn -1 */
     {"98 04 03 09 00 a1 62 " TOPIC_HEX " c3 c3", ERR_RANGE}, /* user 0 */
