@@ -14,7 +14,8 @@ static int render_message(const struct content_row *row, struct buf *out)
                                    .timestamp_ms = row->timestamp_ms,
                                    .reply_to = row->reply_to,
                                    .seq = row->seq,
-                                   .client_id = row->client_id};
+                                   .client_id = row->client_id,
+                                   .attachments = row->attachments};
     return server_chat_message(&m, out);
 }
 

@@ -3,9 +3,18 @@
  * several handlers give. Called by the pipeline for each envelope in order. */
 #include "broker/dispatch.h"
 
+static bool is_asked_by_broker(const struct work *work)
+{
+    return work->env.frame.frame_no == 0;
+}
+
 void reply_json(struct world *w, const struct work *work, struct bytes json)
 {
     struct down_item item = {.kind = DOWN_REPLY, .conn = work->env.conn};
+
+    if (is_asked_by_broker(work)) {
+        return;
+    }
     item.reply.frame_no = work->env.frame.frame_no;
     item.reply.received_us = work->env.frame.received_us;
     item.reply.json = json;
@@ -26,6 +35,10 @@ void reply_error(struct world *w, const struct work *work, enum client_code code
 void reply_ack(struct world *w, const struct work *work)
 {
     struct down_item item = {.kind = DOWN_ACK, .conn = work->env.conn};
+
+    if (is_asked_by_broker(work)) {
+        return;
+    }
     item.ack.frame_no = work->env.frame.frame_no;
     item.ack.received_us = work->env.frame.received_us;
     effects_item(w->fx, work->gateway, &item);
@@ -104,7 +117,7 @@ static void handle_frame(struct world *w, struct work *work)
         reply_ack(w, work);
         return;
     }
-    if (work->is_stale) {
+    if (work->is_stale && !is_asked_by_broker(work)) {
         reply_error(w, work, CODE_SERVICE_UNAVAILABLE, NULL);
         return;
     }

@@ -12,6 +12,7 @@
 #include "proto/codes.h"
 #include "proto/envelope.h"
 #include "proto/server_msg.h"
+#include "proto/server_upload.h"
 
 enum channel_access { ACCESS_UNKNOWN, ACCESS_NO_CHANNEL, ACCESS_DENIED, ACCESS_ALLOWED };
 
@@ -45,6 +46,9 @@ struct work {
     bool is_target_known; /* the message that the frame is about was looked up */
     bool has_target;      /* it is there: */
     struct target_state target;
+    const struct attachment *attachments; /* of those that a message names: what it may have */
+    uint32_t attachment_count;
+    bool are_attachments_known;
     int64_t read_id;                   /* receipts: how far the sender had read */
     enum channel_access other_channel; /* if msg.channel_id is not the room's */
 };
@@ -73,7 +77,7 @@ void status_tick(struct world *w, const struct room *room);
 
 /* The answer to an UP_JOIN that is not granted. */
 void refuse_join(struct world *w, const struct work *work, enum client_code code);
-/* An answer to a frame's sender alone. */
+/* An answer to a frame's sender alone; to one of a broker, nothing. */
 void reply_error(struct world *w, const struct work *work, enum client_code code,
                  const char *sentence);
 void reply_json(struct world *w, const struct work *work, struct bytes json);

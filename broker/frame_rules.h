@@ -8,7 +8,12 @@
 enum client_code rule_channel(const struct work *work);
 /* The message that the frame is about (message_id or reply_to): is it one of this channel? */
 bool rule_target(const struct world *w, const struct work *work, struct target_state *out_target);
-/* The frame's text as it will be stored, in the arena: sanitised, not empty, not too long. */
+/* The attachments that the frame names, into the row: each one's own, of this channel, in no
+ * message, not even one of this batch; none twice. Without any, nothing. */
+enum client_code rule_attachments(struct world *w, const struct work *work,
+                                  struct content_row *row);
+/* The frame's text as it will be stored, in the arena: sanitised, not too long, and not empty but
+ * in a message with attachments. */
 enum client_code rule_text(struct world *w, const struct work *work, struct bytes *out_text);
 
 /* The message that a frame is about; 0 = none. */

@@ -17,8 +17,7 @@ static enum client_code check_references(const struct world *w, const struct wor
     if (msg->reply_to != 0 && (!rule_target(w, work, &target) || target.is_deleted)) {
         return CODE_INVALID_MESSAGE;
     }
-    /* Nobody has a completed upload yet, so no attachment can be one's own. */
-    return msg->attachment_count ? CODE_INVALID_MESSAGE : CODE_NONE;
+    return CODE_NONE;
 }
 
 static void remember(struct world *w, const struct work *work, const struct content_row *row)
@@ -50,6 +49,9 @@ void handle_chat_message(struct world *w, struct work *work)
         return;
     }
     code = check_references(w, work);
+    if (code == CODE_NONE) {
+        code = rule_attachments(w, work, &row);
+    }
     if (code == CODE_NONE) {
         code = rule_text(w, work, &row.content);
     }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "broker/frame_rules.h"
+#include "broker/store_files.h"
 #include "common/mem.h"
 #include "proto/stream_keys.h"
 
@@ -122,6 +123,59 @@ static void look_up_target(const struct prefetch_deps *deps, struct batch *b, st
     }
 }
 
+/* Copies, so that they live as long as the batch does. */
+static int keep_attachments(struct lookup *l, const struct attachment_row *rows, size_t count)
+{
+    struct arena *arena = l->b->arena;
+    struct attachment *kept = arena_alloc(arena, (count + 1) * sizeof(*kept));
+    int err = kept ? 0 : ERR_NOMEM;
+
+    for (size_t i = 0; i < count && !err; i++) {
+        kept[i] = (struct attachment){.id = rows[i].id, .file_size = rows[i].file_size};
+        err = arena_dup(arena, rows[i].file_name, &kept[i].file_name);
+        err = err ? err : arena_dup(arena, rows[i].file_type, &kept[i].file_type);
+    }
+    if (!err) {
+        l->work->attachments = kept;
+        l->work->attachment_count = (uint32_t)count;
+        l->work->are_attachments_known = true;
+    }
+    return err;
+}
+
+static void on_attachments(void *arg, int err, const struct attachment_row *rows, size_t count)
+{
+    struct lookup *l = arg;
+
+    if (!err && !l->b->is_dropped) {
+        err = keep_attachments(l, rows, count);
+    }
+    lookup_end(l, err);
+}
+
+static bool wants_attachments(const struct work *w)
+{
+    return w->env.kind == UP_FRAME && w->env.frame.msg.attachment_count > 0 &&
+           !w->are_attachments_known;
+}
+
+static void look_up_attachments(const struct prefetch_deps *deps, struct batch *b, struct work *w)
+{
+    const struct client_msg *msg = &w->env.frame.msg;
+    struct lookup *l = lookup_begin(deps, b, NULL, w);
+    int err;
+
+    if (!l) {
+        return;
+    }
+    err =
+        store_attachments_find(deps->store, msg->attachments, msg->attachment_count,
+                               w->room->channel_id, w->env.frame.actor.user_id, on_attachments, l);
+    if (err) {
+        lookup_cancel(l, err);
+    }
+}
+
 /* What an earlier try has found is not asked for again: a batch with more look-ups than the store
  * takes at a time gets on with each try. */
 static void look_up_frame(const struct prefetch_deps *deps, struct batch *b, struct work *w)
@@ -134,6 +188,9 @@ static void look_up_frame(const struct prefetch_deps *deps, struct batch *b, str
 
     if (frame_target_id(msg) && !w->is_target_known) {
         look_up_target(deps, b, w);
+    }
+    if (wants_attachments(w)) {
+        look_up_attachments(deps, b, w);
     }
     if (is_other && w->other_channel == ACCESS_UNKNOWN && (l = lookup_begin(deps, b, NULL, w))) {
         err = store_channel_by_id(deps->store, channel_id, w->env.frame.actor.user_id,
@@ -213,7 +270,7 @@ static bool reads_message(const struct prefetch_deps *deps, struct batch *b, con
 bool prefetch_reads_messages(const struct prefetch_deps *deps, struct batch *b)
 {
     for (size_t i = 0; i < b->work_count; i++) {
-        if (reads_message(deps, b, &b->works[i])) {
+        if (wants_attachments(&b->works[i]) || reads_message(deps, b, &b->works[i])) {
             return true;
         }
     }

@@ -33,9 +33,12 @@ struct content_row {
     enum content_kind kind;
     int64_t id, channel_id, author_id;           /* author: who did it */
     struct bytes author_username, author_avatar; /* filled when read, ignored when written */
-    struct bytes content;   /* text, new text, nothing, or the updates as JSON; of a message that
-                               was edited since: the text with which it was first shown */
-    struct bytes client_id; /* messages; empty = none (NULL) */
+    struct bytes content;     /* text, new text, nothing, or the updates as JSON; of a message that
+                                 was edited since: the text with which it was first shown */
+    struct bytes client_id;   /* messages; empty = none (NULL) */
+    struct bytes attachments; /* messages: JSON array; empty = none */
+    const int64_t *attachment_ids; /* written: those become this message's; not filled when read */
+    uint32_t attachment_count;
     uint64_t timestamp_ms, seq;
     int64_t reply_to;   /* messages; 0 = none (NULL) */
     int64_t message_id; /* edits and deletions: which; else 0 */
@@ -72,8 +75,9 @@ struct store_batch {
 };
 typedef void store_done_fn(void *arg, int err);
 /* One transaction. At most two are under way (pipelined; the second sees the first's effects or
- * fails like it). Errors: ERR_STATE (a fence, position or last_seq did not match), ERR_CONFLICT (a
- * (channel, author, client_id) is there already); then nothing was written. */
+ * fails like it). Errors: ERR_STATE (a fence, position or last_seq did not match, an attachment is
+ * another message's by now), ERR_CONFLICT (a (channel, author, client_id) is there already); then
+ * nothing was written. */
 NODISCARD int store_commit(struct store *s, const struct store_batch *batch, store_done_fn *fn,
                            void *arg);
 

@@ -11,7 +11,7 @@
 #include "common/err.h"
 #include "common/io/loop.h"
 
-#define PG_LINK_PARAMS_MAX 32u
+#define PG_LINK_PARAMS_MAX 40u
 #define PG_LINK_PENDING_MAX 4096u
 #define PG_LINK_RETRY_BASE_MS 50u /* first reconnect soon: most outages are a restart */
 #define PG_LINK_RETRY_CAP_MS 5000u

@@ -30,6 +30,13 @@ static const char api_session_sql[] =
     " set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),"
     " set_config('jit', 'off', false), set_config('statement_timeout', '4000', false)";
 
+/* As the first; each of its statements gives up before the gateway does. */
+static const char files_session_sql[] =
+    "SELECT set_config('plan_cache_mode', 'force_generic_plan', false),"
+    " set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),"
+    " set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false),"
+    " set_config('statement_timeout', '4000', false)";
+
 static void on_link_up(void *arg)
 {
     struct store *s = arg;
@@ -74,7 +81,12 @@ static bool make_links(struct store *s, const char *dsn)
     conf.statements = store_pg_api_statements;
     conf.statement_count = STMT_API_COUNT;
     s->api = s->people ? pg_link_new(s->loop, &conf, &no_events, s) : NULL;
-    return s->api != NULL;
+    conf.application_name = "kibray-broker/files";
+    conf.session_sql = files_session_sql;
+    conf.statements = store_pg_files_statements;
+    conf.statement_count = STMT_FILES_COUNT;
+    s->files = s->api ? pg_link_new(s->loop, &conf, &no_events, s) : NULL;
+    return s->files != NULL;
 }
 
 struct store *store_pg_new(struct loop *loop, const char *dsn, const struct store_events *events,
@@ -107,6 +119,7 @@ void store_pg_free(struct store *s)
     pg_link_free(s->reads);
     pg_link_free(s->people);
     pg_link_free(s->api);
+    pg_link_free(s->files);
     buf_done(&s->scratch);
     mem_free(s);
 }
@@ -114,6 +127,18 @@ void store_pg_free(struct store *s)
 bool store_pg_is_up(const struct store *s)
 {
     return pg_link_is_up(s->commits) && pg_link_is_up(s->reads) && pg_link_is_up(s->people);
+}
+
+static bool is_full(const struct store *s, const struct pg_link *link)
+{
+    if (link == s->api) {
+        return pg_link_pending(link) >= STORE_API_PENDING_MAX;
+    }
+    if (link == s->files) {
+        return pg_link_pending(link) >= STORE_FILES_PENDING_MAX;
+    }
+    return pg_link_pending(s->commits) + pg_link_pending(s->reads) + pg_link_pending(s->people) >=
+           STORE_PENDING_MAX;
 }
 
 int store_pg_submit(struct pg_link *link, size_t statement, const struct pg_param *params,
@@ -127,10 +152,7 @@ int store_pg_submit(struct pg_link *link, size_t statement, const struct pg_para
     if (s->is_closing) {
         return ERR_UNAVAILABLE;
     }
-    if (link == s->api ? pg_link_pending(link) >= STORE_API_PENDING_MAX
-                       : pg_link_pending(s->commits) + pg_link_pending(s->reads) +
-                                 pg_link_pending(s->people) >=
-                             STORE_PENDING_MAX) {
+    if (is_full(s, link)) {
         return ERR_BUSY;
     }
     copy = mem_alloc(sizeof(*copy));
@@ -192,13 +214,23 @@ int store_pg_error(struct pg_link *link, int err, const struct pg_result *result
     return ERR_REMOTE;
 }
 
-int store_pg_api_error(struct store *s, int err, const struct pg_result *result)
+static int side_error(struct pg_link *link, int err, const struct pg_result *result)
 {
     if (err == ERR_REMOTE && strcmp(pg_result_sqlstate(result), "57014") == 0) {
         log_warn("store_listing_too_slow");
         return ERR_UNAVAILABLE;
     }
-    return store_pg_error(s->api, err, result);
+    return store_pg_error(link, err, result);
+}
+
+int store_pg_api_error(struct store *s, int err, const struct pg_result *result)
+{
+    return side_error(s->api, err, result);
+}
+
+int store_pg_files_error(struct store *s, int err, const struct pg_result *result)
+{
+    return side_error(s->files, err, result);
 }
 
 bool store_pg_is_impossible_text(int err, const struct pg_result *result)

@@ -12,7 +12,7 @@
 #define TIME_MS(column) "coalesce((extract(epoch FROM " column ") * 1000)::bigint, 0)"
 #define MESSAGE_COLUMNS                                                                            \
     "m.id, m.channel_id, m.author_id, coalesce(u.username::text, ''), coalesce(p.avatar, ''),"     \
-    " m.content, " TIME_MS("m.created_at") ", coalesce(m.reply_to, 0), " TIME_MS(                  \
+    " m.content, " TIME_MS("m.created_at") ", coalesce(m.reply_to, 0), m.attachments, " TIME_MS(   \
         "m.edited_at") ", " TIME_MS("m.deleted_at")
 #define AUTHOR                                                                                     \
     " LEFT JOIN auth_user u ON u.id = m.author_id"                                                 \

@@ -131,6 +131,42 @@ static void put_texts(struct pg_arrays *a, const struct content_row *m, size_t n
     }
 }
 
+/* Of the messages that have some: the message and its list, then all attachments one by one. */
+static void put_attachments(struct pg_arrays *a, const struct content_row *m, size_t n,
+                            size_t messages, size_t attachments)
+{
+    pg_arrays_begin_i64(a, messages);
+    for (size_t i = 0; i < n; i++) {
+        if (m[i].attachment_count > 0) {
+            pg_arrays_i64(a, m[i].channel_id);
+        }
+    }
+    pg_arrays_begin_i64(a, messages);
+    for (size_t i = 0; i < n; i++) {
+        if (m[i].attachment_count > 0) {
+            pg_arrays_i64(a, m[i].id);
+        }
+    }
+    pg_arrays_begin_text(a, messages);
+    for (size_t i = 0; i < n; i++) {
+        if (m[i].attachment_count > 0) {
+            pg_arrays_text(a, m[i].attachments);
+        }
+    }
+    pg_arrays_begin_i64(a, attachments);
+    for (size_t i = 0; i < n; i++) {
+        for (uint32_t k = 0; k < m[i].attachment_count; k++) {
+            pg_arrays_i64(a, m[i].attachment_ids[k]);
+        }
+    }
+    pg_arrays_begin_i64(a, attachments);
+    for (size_t i = 0; i < n; i++) {
+        for (uint32_t k = 0; k < m[i].attachment_count; k++) {
+            pg_arrays_i64(a, m[i].id);
+        }
+    }
+}
+
 static void put_reads(struct pg_arrays *a, const struct read_row *r, size_t n)
 {
     pg_arrays_begin_i64(a, n);
@@ -161,6 +197,15 @@ static int64_t count_events(const struct content_row *rows, size_t n)
     return events;
 }
 
+static void count_attachments(const struct content_row *rows, size_t n, size_t *out_messages,
+                              size_t *out_attachments)
+{
+    for (size_t i = 0; i < n; i++) {
+        *out_messages += rows[i].attachment_count > 0;
+        *out_attachments += rows[i].attachment_count;
+    }
+}
+
 static int commit_error(struct pg_link *link, int err, const struct pg_result *result)
 {
     const char *sqlstate = pg_result_sqlstate(result);
@@ -189,6 +234,7 @@ int store_commit(struct store *s, const struct store_batch *batch, store_done_fn
     struct store_request request = {.store = s, .arg = arg, .fn.done = fn};
     struct pg_param params[PG_LINK_PARAMS_MAX];
     struct pg_i64 events = pg_i64_of(count_events(batch->rows, batch->row_count));
+    size_t messages = 0, attachments = 0;
     struct pg_arrays a;
     int err;
 
@@ -208,10 +254,15 @@ int store_commit(struct store *s, const struct store_batch *batch, store_done_fn
     put_origins(&a, batch->rows, batch->row_count);
     put_texts(&a, batch->rows, batch->row_count);
     put_reads(&a, batch->reads, batch->read_count);
+    count_attachments(batch->rows, batch->row_count, &messages, &attachments);
+    if (messages > 0) {
+        put_attachments(&a, batch->rows, batch->row_count, messages, attachments);
+    }
     err = pg_arrays_finish(&a, params);
     if (err == 0) {
         params[a.count] = pg_param_i64(&events);
-        err = store_pg_submit(s->commits, STMT_COMMIT, params, a.count + 1, on_commit, &request);
+        err = store_pg_submit(s->commits, messages > 0 ? STMT_COMMIT_FILES : STMT_COMMIT, params,
+                              a.count + 1, on_commit, &request);
     }
     if (err == 0) {
         s->commits_in_flight++;

@@ -6,6 +6,7 @@
 #include "broker/io/store_pg.h"
 #include "broker/store_access.h"
 #include "broker/store_devices.h"
+#include "broker/store_files.h"
 #include "broker/store_people.h"
 #include "broker/store_push.h"
 #include "common/buf.h"
@@ -17,7 +18,8 @@
 struct store {
     struct loop *loop;
     struct pg_link *commits, *reads, *people;
-    struct pg_link *api; /* of store_api.h; may be down while the store is up */
+    struct pg_link *api;   /* of store_api.h; may be down while the store is up */
+    struct pg_link *files; /* of store_files.h; the same */
     struct store_events events;
     void *arg;
     struct buf scratch; /* the arrays of one commit or look-up, while it is sent */
@@ -27,7 +29,7 @@ struct store {
 };
 
 /* Indexes into the tables of statements in store_pg_sql.c and store_pg_api_sql.c. */
-enum commit_statement { STMT_COMMIT, STMT_CLAIM, STMT_COMMIT_COUNT };
+enum commit_statement { STMT_COMMIT, STMT_COMMIT_FILES, STMT_CLAIM, STMT_COMMIT_COUNT };
 extern const struct pg_statement store_pg_commit_statements[];
 
 enum read_statement {
@@ -36,6 +38,7 @@ enum read_statement {
     STMT_FIND_CLIENTS,
     STMT_TAKE_IDS,
     STMT_TARGET,
+    STMT_ATTACHMENTS,
     STMT_USER_BY_ID,
     STMT_USER_BY_NAME,
     STMT_SESSION,
@@ -84,6 +87,24 @@ enum api_statement {
 };
 extern const struct pg_statement store_pg_api_statements[];
 
+enum files_statement {
+    STMT_UPLOAD_START,
+    STMT_UPLOAD_CANCEL,
+    STMT_UPLOAD_RESUME,
+    STMT_CHUNK_RESERVE,
+    STMT_CHUNK_STORED,
+    STMT_UPLOAD_PARTS,
+    STMT_UPLOAD_DONE,
+    STMT_UPLOAD_REFUSE,
+    STMT_UPLOAD_CLAIM,
+    STMT_UPLOAD_EXPIRE,
+    STMT_GARBAGE_TAKE,
+    STMT_GARBAGE_DONE,
+    STMT_ATTACHMENT,
+    STMT_FILES_COUNT
+};
+extern const struct pg_statement store_pg_files_statements[];
+
 /* One request under way; freed before the caller's callback runs, so that the callback may free
  * the store. */
 struct store_request {
@@ -115,6 +136,16 @@ struct store_request {
         store_devices_fn *devices;
         store_count_fn *count;
         store_jobs_fn *jobs;
+        store_upload_fn *upload;
+        store_resume_fn *resume;
+        store_place_fn *place;
+        store_stored_fn *stored;
+        store_parts_fn *parts;
+        store_finished_fn *finished;
+        store_left_fn *left;
+        store_keys_fn *keys;
+        store_attachment_fn *attachment;
+        store_attachments_fn *attachments;
     } fn;
 };
 
@@ -127,8 +158,12 @@ NODISCARD int store_pg_submit(struct pg_link *link, size_t statement, const stru
 struct store_request store_pg_take(void *arg);
 /* A link's error as the store tells it; restarts `link` when the server cannot work. */
 int store_pg_error(struct pg_link *link, int err, const struct pg_result *result);
-/* The same of the link `api`: a statement that took too long is no reason to restart it. */
+/* The same of the links `api` and `files`: a statement that took too long is no reason to restart
+ * one. */
 int store_pg_api_error(struct store *s, int err, const struct pg_result *result);
+int store_pg_files_error(struct store *s, int err, const struct pg_result *result);
+/* A row of STMT_ATTACHMENT or STMT_ATTACHMENTS. */
+void store_pg_attachment_read(const struct pg_result *r, size_t row, struct attachment_row *out);
 /* Did the server refuse bytes that can be in no text (NUL, bad UTF-8)? Then no such row exists. */
 bool store_pg_is_impossible_text(int err, const struct pg_result *result);
 

@@ -21,6 +21,7 @@ static void content_row_read(const struct pg_result *r, size_t row, struct conte
         .seq = (uint64_t)pg_result_i64(r, row, 8),
         .reply_to = pg_result_i64(r, row, 9),
         .message_id = pg_result_i64(r, row, 15),
+        .attachments = pg_result_get(r, row, 16),
         .origin = {.partition = (uint32_t)pg_result_i64(r, row, 10),
                    .entry = {.ms = (uint64_t)pg_result_i64(r, row, 11),
                              .seq = (uint64_t)pg_result_i64(r, row, 12)},

@@ -7,8 +7,8 @@
 
 /* Of PAGE_OF in store_pg_api_sql.c. */
 enum page_column { COL_MAY_ENTER, COL_LAST_SEQ, COL_SCAN_END, COL_MESSAGE };
-#define COL_EDITED (COL_MESSAGE + 8)
-#define COL_DELETED (COL_MESSAGE + 9)
+#define COL_EDITED (COL_MESSAGE + 9)
+#define COL_DELETED (COL_MESSAGE + 10)
 
 void store_pg_message_read(const struct pg_result *r, size_t row, size_t column,
                            struct chat_message *out)
@@ -22,6 +22,7 @@ void store_pg_message_read(const struct pg_result *r, size_t row, size_t column,
         .content = pg_result_get(r, row, column + 5),
         .timestamp_ms = (uint64_t)pg_result_i64(r, row, column + 6),
         .reply_to = pg_result_i64(r, row, column + 7),
+        .attachments = pg_result_get(r, row, column + 8),
     };
 }
 

@@ -7,6 +7,11 @@ const struct pg_statement store_pg_commit_statements[STMT_COMMIT_COUNT] = {
     [STMT_COMMIT] = {"commit", "SELECT broker_commit($1,$2,$3,$4,$5,$6,$7, $8,$9,$10,"
                                " $11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,"
                                " $25,$26,$27,$28, $29)"},
+    /* The same, then what of it has attachments: the second looks at what the first has written. */
+    [STMT_COMMIT_FILES] =
+        {"commit_files", "WITH c AS MATERIALIZED (SELECT broker_commit($1,$2,$3,$4,$5,$6,$7,"
+                         " $8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23,$24,"
+                         " $25,$26,$27,$28, $34)) SELECT chat_attach($29,$30,$31,$32,$33) FROM c"},
     [STMT_CLAIM] = {"claim", "INSERT INTO broker_partition AS b (partition, fence, owner)"
                              " VALUES ($1::bigint, 1, $2::text)"
                              " ON CONFLICT (partition) DO UPDATE"
@@ -23,16 +28,18 @@ const struct pg_statement store_pg_commit_statements[STMT_COMMIT_COUNT] = {
     "m.id, m.channel_id, m.author_id, coalesce(u.username::text, ''), coalesce(p.avatar, ''),"     \
     " m.content, m.client_id, (extract(epoch FROM m.created_at) * 1000)::bigint,"                  \
     " m.seq, m.reply_to, m.entry_partition, m.entry_ms, m.entry_seq, m.entry_index,"               \
-    " m.kind, m.message_id"
+    " m.kind, m.message_id, m.attachments"
 #define MESSAGES                                                                                   \
     "SELECT id, channel_id, author_id, chat_first_content(channel_id, id, content) AS content,"    \
     " coalesce(client_id, '') AS client_id, created_at, seq, coalesce(reply_to, 0) AS reply_to,"   \
-    " entry_partition, entry_ms, entry_seq, entry_index, 0 AS kind, 0::bigint AS message_id"       \
+    " entry_partition, entry_ms, entry_seq, entry_index, 0 AS kind, 0::bigint AS message_id,"      \
+    " attachments"                                                                                 \
     " FROM chat_message"
 #define EVENTS                                                                                     \
     "SELECT id, channel_id, user_id, content, '', created_at, seq, 0::bigint,"                     \
-    " entry_partition, entry_ms, entry_seq, entry_index, kind, coalesce(message_id, 0)"            \
+    " entry_partition, entry_ms, entry_seq, entry_index, kind, coalesce(message_id, 0), ''"        \
     " FROM chat_event"
+#define CONTENT_BYTES "(octet_length(content) + octet_length(attachments))"
 #define UNDELIVERED                                                                                \
     " WHERE id >= $1::bigint AND entry_partition = $2::bigint"                                     \
     " AND (entry_ms, entry_seq) > ($3::bigint, $4::bigint) ORDER BY id LIMIT $5::bigint"
@@ -63,12 +70,11 @@ const struct pg_statement store_pg_read_statements[STMT_READ_COUNT] = {
                                          ") UNION ALL (" EVENTS UNDELIVERED
                                          ") ORDER BY id LIMIT $5::bigint) m" MESSAGE_AUTHOR
                                          " ORDER BY m.channel_id, m.seq"},
-    [STMT_CONTENT] = {"content",
-                      "SELECT " CONTENT_COLUMNS " FROM (SELECT *, sum(octet_length(content))"
-                      " OVER (ORDER BY seq) - octet_length(content) AS bytes_before"
-                      " FROM ((" MESSAGES IN_RANGE ") UNION ALL (" EVENTS IN_RANGE
-                      ") ORDER BY seq LIMIT $4::bigint) c) m" MESSAGE_AUTHOR
-                      " WHERE m.bytes_before < $5::bigint ORDER BY m.seq"},
+    [STMT_CONTENT] = {"content", "SELECT " CONTENT_COLUMNS " FROM (SELECT *, sum(" CONTENT_BYTES ")"
+                                 " OVER (ORDER BY seq) - " CONTENT_BYTES " AS bytes_before"
+                                 " FROM ((" MESSAGES IN_RANGE ") UNION ALL (" EVENTS IN_RANGE
+                                 ") ORDER BY seq LIMIT $4::bigint) c) m" MESSAGE_AUTHOR
+                                 " WHERE m.bytes_before < $5::bigint ORDER BY m.seq"},
     [STMT_FIND_CLIENTS] = {"find_clients",
                            "SELECT " CONTENT_COLUMNS
                            " FROM unnest($1::bigint[], $2::bigint[], $3::text[])"
@@ -84,6 +90,12 @@ const struct pg_statement store_pg_read_statements[STMT_READ_COUNT] = {
                      " coalesce((SELECT r.message_id FROM chat_read r"
                      " WHERE r.channel_id = $1::bigint AND r.user_id = $3::bigint), 0)"
                      " FROM chat_message m WHERE m.channel_id = $1::bigint AND m.id = $2::bigint"},
+    /* $1 ids, $2 channel, $3 user: those that may come into a new message */
+    [STMT_ATTACHMENTS] = {"attachments",
+                          "SELECT a.id, a.file_size, a.file_name, a.file_type, a.sha256,"
+                          " a.storage_name, a.thumbnail_type FROM chat_attachment a"
+                          " WHERE a.id = ANY ($1::bigint[]) AND a.channel_id = $2::bigint"
+                          " AND a.user_id = $3::bigint AND a.message_id IS NULL"},
     [STMT_USER_BY_ID] = {"user_by_id", USER_SELECT " WHERE u.id = $1::bigint"},
     [STMT_USER_BY_NAME] = {"user_by_name", USER_SELECT " WHERE u.username = $1::text"},
     [STMT_SESSION] = {"session",

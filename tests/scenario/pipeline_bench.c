@@ -121,6 +121,17 @@ int store_target(struct store *s, int64_t channel_id, int64_t message_id, int64_
     return 0;
 }
 
+int store_attachments_find(struct store *s, const int64_t *ids, size_t count, int64_t channel_id,
+                           int64_t user_id, store_attachments_fn *fn, void *arg)
+{
+    (void)s;
+    (void)channel_id;
+    (void)user_id;
+    op_new(OP_ATTACHMENTS, (void (*)(void))fn, arg)->row_count = count;
+    bench_op(OP_ATTACHMENTS)->id = ids[0];
+    return 0;
+}
+
 int store_user_ops(struct store *s, const struct user_op *ops, size_t count, uint32_t push_after_s,
                    store_user_ops_fn *fn, void *arg)
 {

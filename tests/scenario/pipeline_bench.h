@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "broker/pipeline.h"
+#include "broker/store_files.h"
 #include "broker/store_people.h"
 #include "tests/fake/fake_clock.h"
 #include "tests/fake/fake_loop.h"
@@ -29,6 +30,7 @@ enum op_kind {
     OP_PEOPLE,
     OP_PRESENCE,
     OP_SHOWN,
+    OP_ATTACHMENTS,
 };
 
 /* A request to the store under way. */

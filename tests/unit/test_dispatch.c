@@ -313,6 +313,80 @@ static void test_refusals(void **state)
     }
 }
 
+/* Each attachment can be in one message only, also within a batch. */
+static void test_attachments(void **state)
+{
+    const struct attachment OWN[] = {{.id = 5,
+                                      .file_size = 3,
+                                      .file_name = BYTES_LIT("a b.txt"),
+                                      .file_type = BYTES_LIT("text/plain")},
+                                     {.id = 6,
+                                      .file_size = 4,
+                                      .file_name = BYTES_LIT("\""),
+                                      .file_type = BYTES_LIT("image/png")}};
+    static const struct {
+        const char *text;
+        int64_t ids[3];
+        uint32_t count;
+        bool is_accepted;
+    } rows[] = {
+        {"x", {7}, 1, false}, /* not one's own, not complete, in a message, of another room */
+        {"x", {5, 5}, 2, false}, {"x", {5, 7}, 2, false},
+        {"", {5, 6}, 2, true},   {"x", {6}, 1, false} /* taken by the one before */,
+    };
+    struct down_item items[7];
+    struct fixture f;
+    char word[8];
+    (void)state;
+
+    begin(&f);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        size_t before = f.fx.row_count;
+        as_chat(&f, rows[i].text);
+        memcpy(f.work.env.frame.msg.attachments, rows[i].ids, sizeof(rows[i].ids));
+        f.work.env.frame.msg.attachment_count = rows[i].count;
+        f.work.attachments = OWN;
+        f.work.attachment_count = 2;
+        dispatch(&f.world, &f.work);
+        assert_int_equal(f.fx.row_count - before, rows[i].is_accepted);
+    }
+    outcome(&f, word, items);
+    assert_string_equal(word, "RRRTAR");
+    assert_int_equal(f.fx.rows[0].attachment_count, 2);
+    assert_int_equal(f.fx.rows[0].attachment_ids[1], 6);
+    assert_true(bytes_eq_str(
+        f.fx.rows[0].attachments,
+        "[{\"id\":5,\"file_name\":\"a b.txt\",\"file_size\":3,\"file_type\":\"text/plain\","
+        "\"url\":\"/media/attachments/5/"
+        "a%20b.txt\"},{\"id\":6,\"file_name\":\"\\\"\",\"file_size\":4,"
+        "\"file_type\":\"image/png\",\"url\":\"/media/attachments/6/%22\"}]"));
+    assert_non_null(memmem(items[3].topic.json.ptr, items[3].topic.json.len,
+                           "\"attachments\":[{\"id\":5,", 22));
+    end(&f);
+}
+
+/* A broker's own frame (the message of an upload): nobody is answered, and it is never too old. */
+static void test_a_frame_of_a_broker(void **state)
+{
+    struct down_item items[7];
+    struct fixture f;
+    char word[8];
+    (void)state;
+
+    begin(&f);
+    as_chat(&f, "hello");
+    f.work.env.frame.frame_no = 0;
+    f.work.is_stale = true;
+    dispatch(&f.world, &f.work);
+    as_chat(&f, "");
+    f.work.env.frame.frame_no = 0;
+    dispatch(&f.world, &f.work);
+    outcome(&f, word, items);
+    assert_string_equal(word, "T");
+    assert_int_equal(f.fx.row_count, 1);
+    end(&f);
+}
+
 /* What is stored must fit into everything that shows it, now and later. */
 static void test_a_frame_that_gets_too_long_changes_nothing(void **state)
 {
@@ -738,6 +812,8 @@ int main(void)
         cmocka_unit_test(test_every_kind_in_every_state),
         cmocka_unit_test(test_message_is_stored_and_shown),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_attachments),
+        cmocka_unit_test(test_a_frame_of_a_broker),
         cmocka_unit_test(test_a_frame_that_gets_too_long_changes_nothing),
         cmocka_unit_test(test_without_ids_nothing_is_stored),
         cmocka_unit_test(test_presence_is_for_first_and_last_sockets),

@@ -45,7 +45,8 @@ static void test_key_is_channel_author_and_id(void **state)
 static void test_a_deleted_message_is_emptied(void **state)
 {
 #define FRAME(id, text)                                                                            \
-    "{\"type\":\"chat_message\",\"message\":{\"id\":" id ",\"content\":\"" text "\",\"attachments\":[]},\"seq\":1}"
+    "{\"type\":\"chat_message\",\"message\":{\"id\":" id ",\"content\":\"" text                    \
+    "\",\"attachments\":[]},\"seq\":1}"
     struct recent *r = recent_new();
     struct rcbuf *frames[] = {frame_of(FRAME("5", "secret")), frame_of(FRAME("6", "other"))};
     struct client_key keys[] = {{1, 2, BYTES_LIT("x")}, {1, 2, BYTES_LIT("y")}};

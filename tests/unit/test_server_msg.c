@@ -90,6 +90,9 @@ static void a_deleted_message_is_its_frame_without_the_text(void **state)
     assert_int_equal(server_chat_message(&m, &empty), 0);
     for (size_t i = 0; i < sizeof(TEXTS) / sizeof(TEXTS[0]); i++) {
         m.content = bytes_str(TEXTS[i]);
+        m.attachments = i % 2 == 0
+                            ? BYTES_NONE
+                            : BYTES_LIT("[{\"id\":1,\"file_name\":\"]},\\\"seq\\\":.txt\"}]");
         buf_reset(&frame);
         buf_reset(&got);
         assert_int_equal(server_chat_message(&m, &frame), 0);
