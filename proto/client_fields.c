@@ -172,8 +172,8 @@ static int read_upload_id(const json_t *frame, struct arena *arena, struct clien
 static int read_file(const json_t *frame, struct arena *arena, struct client_msg *msg)
 {
     const json_t *size = client_field(frame, "file_size");
-    int err =
-        read_short(client_field(frame, "file_name"), FILE_NAME_MAX_BYTES, arena, &msg->file_name);
+    int err = read_short(client_field(frame, "file_name"), FILE_NAME_GIVEN_MAX_BYTES, arena,
+                         &msg->file_name);
 
     if (!err) {
         err = read_short(client_field(frame, "file_type"), FILE_TYPE_MAX_BYTES, arena,

@@ -44,7 +44,7 @@ void upload_get(struct mp_read *r, struct up_upload *upload)
     upload->action = (enum upload_action)mp_i64(r, UPLOAD_START, UPLOAD_CANCEL);
     upload->is_http = mp_bool(r);
     upload->upload_id = mp_text(r, UPLOAD_ID_MAX_BYTES);
-    upload->file_name = mp_text(r, FILE_NAME_MAX_BYTES);
+    upload->file_name = mp_text(r, FILE_NAME_GIVEN_MAX_BYTES);
     upload->file_type = mp_text(r, FILE_TYPE_MAX_BYTES);
     upload->file_size = mp_i64(r, 0, ID_MAX);
     upload->channel_id = id_get(r, 0);

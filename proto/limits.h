@@ -29,10 +29,10 @@
 #define NOTIFY_CATEGORY_MAX_BYTES 64u
 #define NOTIFY_URL_MAX_BYTES 2048u
 #define NOTIFY_SOURCE_MAX_BYTES 128u
-#define UPLOAD_ID_MAX_BYTES 64u   /* ours have 22; a client's may be any text */
-#define FILE_NAME_MAX_BYTES 2048u /* as a client gives it, before it is cleaned */
-#define FILE_TYPE_MAX_BYTES 127u  /* RFC 6838 §4.2: 63 characters, '/', 63 characters */
-#define UPLOAD_CHUNKS_MAX 4096u   /* PROTOCOL.md §4: indices 0 to 4095 */
+#define UPLOAD_ID_MAX_BYTES 64u         /* ours have 22; a client's may be any text */
+#define FILE_NAME_GIVEN_MAX_BYTES 2048u /* as a client gives it, before it is cleaned */
+#define FILE_TYPE_MAX_BYTES 127u        /* RFC 6838 §4.2: 63 characters, '/', 63 characters */
+#define UPLOAD_CHUNKS_MAX 4096u         /* PROTOCOL.md §4: indices 0 to 4095 */
 /* Bytes of one chunk. Larger ones come only where WEBSOCKET_MESSAGE_MAX_SIZE was raised; then they
  * would be what decides how much memory an upload takes. */
 #define UPLOAD_CHUNK_MAX_BYTES (1024u * 1024u)

@@ -8,7 +8,7 @@
 #include "proto/limits.h"
 
 /* Of a name: each byte percent-encoded, and what is around it. */
-#define URL_MAX_BYTES (64u + 3u * FILE_NAME_MAX_BYTES)
+#define URL_MAX_BYTES (64u + 3u * FILE_NAME_GIVEN_MAX_BYTES)
 
 static struct json_out begin(const char *type, struct bytes upload_id, struct buf *out)
 {

@@ -393,6 +393,9 @@ int bench_tear_down(void **state)
         case OP_SHOWN:
             ((store_presence_fn *)op.fn)(op.arg, ERR_UNAVAILABLE, NULL, 0);
             break;
+        case OP_ATTACHMENTS:
+            ((store_attachments_fn *)op.fn)(op.arg, ERR_UNAVAILABLE, NULL, 0);
+            break;
         case OP_EXISTS:
             ((store_target_fn *)op.fn)(op.arg, ERR_UNAVAILABLE, NULL);
             break;
