@@ -36,9 +36,9 @@ struct storage_conf {
     const char *s3_ca_file; /* PEM, instead of the system's; NULL or "": the system's */
 };
 
-#define STORAGE_URL_MAX_BYTES 4096u       /* a link, with its signature */
-#define STORAGE_LINK_MAX_S (7u * 86400u)  /* S3 refuses links that live longer than a week */
-#define STORAGE_LINK_FIELD_MAX_BYTES 768u /* of a content type or disposition, before escaping */
+#define STORAGE_URL_MAX_BYTES 8000u        /* of a link; servers take about 8 KiB */
+#define STORAGE_LINK_MAX_S (7u * 86400u)   /* S3 refuses links that live longer than a week */
+#define STORAGE_LINK_FIELD_MAX_BYTES 2560u /* of a content type or disposition, before escaping */
 
 struct storage;
 
@@ -70,7 +70,8 @@ struct storage_link {
 };
 
 /* Append a URL with which anybody can GET the object for so long. Needs no network.
- * Errors: ERR_STATE (not of a local directory), ERR_RANGE (expires_s), ERR_LIMIT, ERR_FULL. */
+ * Errors: ERR_STATE (not of a local directory), ERR_RANGE (expires_s), ERR_LIMIT (too long a field
+ * or URL), ERR_FULL (the buffer). */
 NODISCARD int storage_link(struct storage *s, const char *key, const struct storage_link *link,
                            struct buf *out_url);
 
