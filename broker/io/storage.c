@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/* The door of both storages: looks at keys and arguments, passes on. The work is done in
+ * storage_local.c and storage_s3.c. */
+#include "broker/io/storage.h"
+
+#include <errno.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "broker/encoding.h"
+#include "broker/io/storage_impl.h"
+
+#define KEY_FIRST_MAX 64u
+#define KEY_NEXT_MAX 80u
+#define KEY_COMPONENTS_MAX 3u
+
+static bool is_key_char(char c, bool is_first_component)
+{
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
+        return true;
+    }
+    return !is_first_component && (c == '.' || c == '_' || c == '-');
+}
+
+static bool is_component(struct bytes text, bool is_first)
+{
+    if (text.len == 0 || text.len > (is_first ? KEY_FIRST_MAX : KEY_NEXT_MAX) ||
+        bytes_eq_str(text, ".") || bytes_eq_str(text, "..")) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_key_char(text.ptr[i], is_first)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_key(const char *key)
+{
+    unsigned count = 0;
+
+    while (key && count < KEY_COMPONENTS_MAX) {
+        size_t len = strcspn(key, "/");
+
+        if (!is_component(bytes_of(key, len), count == 0)) {
+            return false;
+        }
+        count++;
+        if (key[len] == '\0') {
+            return true;
+        }
+        key += len + 1;
+    }
+    return false;
+}
+
+struct storage *storage_new(const struct storage_conf *conf, int *out_err)
+{
+    switch (conf->kind) {
+    case STORAGE_LOCAL:
+        return storage_local_new(conf, out_err);
+    case STORAGE_S3:
+        return storage_s3_new(conf, out_err);
+    }
+    *out_err = ERR_SYNTAX;
+    return NULL;
+}
+
+void storage_free(struct storage *s)
+{
+    if (s) {
+        s->ops->free(s);
+    }
+}
+
+int storage_put(struct storage *s, const char *key, struct bytes data)
+{
+    return is_key(key) ? s->ops->put(s, key, data) : ERR_SYNTAX;
+}
+
+int storage_put_file(struct storage *s, const char *key, int fd, uint64_t size)
+{
+    return is_key(key) ? s->ops->put_file(s, key, fd, size) : ERR_SYNTAX;
+}
+
+int storage_get(struct storage *s, const char *key, uint64_t offset, size_t len, struct buf *out)
+{
+    if (!is_key(key)) {
+        return ERR_SYNTAX;
+    }
+    return offset <= INT64_MAX - len ? s->ops->get(s, key, offset, len, out) : ERR_SHORT;
+}
+
+int storage_delete(struct storage *s, const char *key)
+{
+    return is_key(key) ? s->ops->del(s, key) : ERR_SYNTAX;
+}
+
+int storage_link(struct storage *s, const char *key, const struct storage_link *link,
+                 struct buf *out_url)
+{
+    if (!is_key(key)) {
+        return ERR_SYNTAX;
+    }
+    if (!s->ops->link) {
+        return ERR_STATE;
+    }
+    if (link->expires_s == 0 || link->expires_s > STORAGE_LINK_MAX_S) {
+        return ERR_RANGE;
+    }
+    if (link->content_type.len > STORAGE_LINK_FIELD_MAX_BYTES ||
+        link->disposition.len > STORAGE_LINK_FIELD_MAX_BYTES) {
+        return ERR_LIMIT;
+    }
+    return s->ops->link(s, key, link, out_url);
+}
+
+int storage_check(struct storage *s)
+{
+    unsigned char random[16];
+    char key[sizeof("check/") + 2 * sizeof(random)] = "check/";
+    struct buf back;
+    int err, removed;
+
+    if (getrandom(random, sizeof(random), 0) != sizeof(random)) {
+        return ERR_IO;
+    }
+    hex_encode(random, sizeof(random), key + strlen(key));
+    buf_init(&back, sizeof(key));
+    err = s->ops->put(s, key, bytes_str(key));
+    if (err == 0) {
+        err = s->ops->get(s, key, 0, strlen(key), &back);
+    }
+    if (err == 0 && !bytes_eq_str(buf_bytes(&back), key)) {
+        err = ERR_IO;
+    }
+    buf_done(&back);
+    removed = s->ops->del(s, key);
+    return err ? err : removed;
+}
+
+ssize_t storage_pread(int fd, char *to, size_t len, uint64_t offset)
+{
+    ssize_t got;
+
+    do {
+        got = pread(fd, to, len, (off_t)offset);
+    } while (got < 0 && errno == EINTR);
+    return got;
+}
