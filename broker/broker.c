@@ -15,6 +15,7 @@
 
 #include "broker/access_watch.h"
 #include "broker/coordinator.h"
+#include "broker/files.h"
 #include "broker/gateway_watch.h"
 #include "broker/intake.h"
 #include "broker/io/store_pg.h"
@@ -50,6 +51,7 @@ struct broker {
     struct access_watch *access;
     struct notify_watch *notify;
     struct push *push;
+    struct files *files;
     struct status_http *status;
     struct health health;
     struct loop_signal *on_term, *on_int;
@@ -85,6 +87,7 @@ static void on_up(struct broker *b)
     access_watch_start(b->access);
     notify_watch_start(b->notify);
     push_start(b->push);
+    files_start(b->files);
 }
 
 static void on_down(struct broker *b)
@@ -102,6 +105,7 @@ static void on_down(struct broker *b)
     access_watch_pause(b->access);
     notify_watch_pause(b->notify);
     push_pause(b->push);
+    files_pause(b->files);
     if (b->is_leaving) {
         loop_stop(b->loop);
     }
@@ -191,6 +195,7 @@ static void free_parts(struct broker *b)
     }
     requests_free(b->requests);
     worker_free(b->worker);
+    files_stop(b->files);
     push_stop(b->push);
     redis_link_free(b->read);
     redis_link_free(b->command);
@@ -200,6 +205,7 @@ static void free_parts(struct broker *b)
     access_watch_free(b->access);
     notify_watch_free(b->notify);
     push_free(b->push);
+    files_free(b->files);
     coordinator_free(b->coordinator);
     intake_free(b->intake);
     pipeline_free(b->pipeline);
@@ -278,9 +284,20 @@ static struct notify_watch *build_notify_watch(struct broker *b)
 static int build_work(struct broker *b)
 {
     struct bytes owner = bytes_str(b->owner);
+    int err;
+
     b->egress = egress_new(b->loop, b->command, b->conf->redis_prefix);
     if (!b->egress) {
         return ERR_NOMEM;
+    }
+    b->files = files_new(&(struct files_deps){.loop = b->loop,
+                                              .store = b->store,
+                                              .redis = b->command,
+                                              .egress = b->egress,
+                                              .conf = b->conf},
+                         &err);
+    if (!b->files) {
+        return err;
     }
     b->requests = requests_new(&(struct requests_deps){.loop = b->loop,
                                                        .store = b->store,
@@ -289,7 +306,8 @@ static int build_work(struct broker *b)
                                                        .egress = b->egress,
                                                        .conf = b->conf,
                                                        .clock = &b->clock,
-                                                       .keys = b->keys});
+                                                       .keys = b->keys,
+                                                       .files = b->files});
     if (!b->requests) {
         return ERR_NOMEM;
     }

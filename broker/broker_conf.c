@@ -4,6 +4,7 @@
  * budget: one table. */
 #include "broker/broker_conf.h"
 
+#include "broker/io/storage.h"
 #include "broker/jwt_token.h"
 #include "broker/sanitize.h"
 #include "common/log.h"
@@ -21,6 +22,8 @@ _Static_assert(LOG_DEBUG == 0 && LOG_INFO == 1 && LOG_WARN == 2 && LOG_ERROR == 
 _Static_assert(TOKEN_HS256 == 0 && TOKEN_RS256 == 1, "the order of the choices of JWT_ALGORITHM");
 _Static_assert(SANITIZE_PATTERNS == 0 && SANITIZE_MARKUP == 1 && SANITIZE_ESCAPE == 2,
                "the order of the choices of SANITIZE_MODE");
+
+_Static_assert(STORAGE_LOCAL == 0 && STORAGE_S3 == 1, "the order of the choices of STORAGE");
 
 const struct conf_row broker_conf_rows[] = {
     {.name = "broker-name",
@@ -313,6 +316,159 @@ const struct conf_row broker_conf_rows[] = {
      .unit = "",
      .def = "0",
      .help = "Web pushes may go to addresses that are not public, whoever named them; for tests."},
+    {.name = "upload-max-size",
+     .env = "UPLOAD_MAX_SIZE",
+     .type = CONF_U32,
+     .offset = AT(upload_max_bytes),
+     .unit = "bytes",
+     .def = "26214400",
+     .min = 1,
+     .max = 1u << 30,
+     .help = "Largest file that may be uploaded."},
+    {.name = "upload-allowed-types",
+     .env = "UPLOAD_ALLOWED_TYPES",
+     .type = CONF_LIST,
+     .offset = AT(upload_allowed_types),
+     .unit = "",
+     .def = "image/png,image/jpeg,image/gif,image/webp,application/pdf,text/plain,text/csv,"
+            "text/markdown,application/json,application/zip,application/gzip,"
+            "application/octet-stream,audio/mpeg,audio/mp4,audio/ogg,audio/wav,audio/webm,"
+            "video/mp4,video/webm,video/quicktime,video/ogg,application/msword,"
+            "application/vnd.ms-excel,application/vnd.ms-powerpoint,"
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document,"
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet,"
+            "application/vnd.openxmlformats-officedocument.presentationml.presentation,"
+            "application/vnd.oasis.opendocument.text,"
+            "application/vnd.oasis.opendocument.spreadsheet,"
+            "application/vnd.oasis.opendocument.presentation",
+     .help =
+         "Types of files that may be uploaded; image/* is all of a family. Their content must be "
+         "what they say; of application/octet-stream anything that neither runs nor is a page."},
+    {.name = "upload-bytes-per-minute",
+     .env = "UPLOAD_BYTES_PER_MINUTE",
+     .type = CONF_U32,
+     .offset = AT(upload_bytes_per_minute),
+     .unit = "bytes",
+     .def = "268435456",
+     .max = UINT32_MAX,
+     .help = "Bytes of files that one user may send in a minute, over all sockets; 0 is no limit."},
+    {.name = "uploads-per-user",
+     .env = "UPLOADS_PER_USER",
+     .type = CONF_U32,
+     .offset = AT(uploads_per_user),
+     .unit = "",
+     .def = "5",
+     .min = 1,
+     .max = 1000,
+     .help = "Uploads that one user may have open."},
+    {.name = "upload-expiry",
+     .env = "UPLOAD_EXPIRY",
+     .type = CONF_U32,
+     .offset = AT(upload_expiry_s),
+     .unit = "s",
+     .def = "3600",
+     .min = 1,
+     .max = 31622400,
+     .help = "An upload that nobody has touched for so long is removed."},
+    {.name = "attachment-expiry",
+     .env = "ATTACHMENT_EXPIRY",
+     .type = CONF_U32,
+     .offset = AT(attachment_expiry_s),
+     .unit = "s",
+     .def = "86400",
+     .min = 60,
+     .max = 31622400,
+     .help = "A complete file that came into no message is removed after so long."},
+    {.name = "upload-spool-dir",
+     .env = "UPLOAD_SPOOL_DIR",
+     .type = CONF_STR,
+     .offset = AT(upload_spool_dir),
+     .unit = "",
+     .def = "",
+     .help = "Directory on a disk where files are put together; empty is TMPDIR, else /tmp."},
+    {.name = "inspect-program",
+     .env = "INSPECT_PROGRAM",
+     .type = CONF_STR,
+     .offset = AT(inspect_program),
+     .unit = "",
+     .def = "",
+     .help = "Program that looks into files; empty is kibray-inspect beside the broker's own."},
+    {.name = "storage",
+     .env = "STORAGE",
+     .type = CONF_ENUM,
+     .offset = AT(storage),
+     .unit = "",
+     .def = "local",
+     .choices = "local|s3",
+     .help = "Where files are kept: a directory that all brokers share, or a bucket."},
+    {.name = "storage-root",
+     .env = "STORAGE_ROOT",
+     .type = CONF_STR,
+     .offset = AT(storage_root),
+     .unit = "",
+     .def = "media",
+     .help = "STORAGE local: the directory; made when it is not there."},
+    {.name = "s3-url",
+     .env = "S3_URL",
+     .type = CONF_STR,
+     .offset = AT(s3_url),
+     .unit = "",
+     .def = "",
+     .help = "STORAGE s3: http(s)://host[:port] of the server, as brokers reach it."},
+    {.name = "s3-public-url",
+     .env = "S3_PUBLIC_URL",
+     .type = CONF_STR,
+     .offset = AT(s3_public_url),
+     .unit = "",
+     .def = "",
+     .help = "STORAGE s3: the same as clients reach it; empty is S3_URL."},
+    {.name = "s3-bucket",
+     .env = "S3_BUCKET",
+     .type = CONF_STR,
+     .offset = AT(s3_bucket),
+     .unit = "",
+     .def = "",
+     .help = "STORAGE s3: the bucket."},
+    {.name = "s3-region",
+     .env = "S3_REGION",
+     .type = CONF_STR,
+     .offset = AT(s3_region),
+     .unit = "",
+     .def = "us-east-1",
+     .help = "STORAGE s3: the region that signatures name."},
+    {.name = "s3-access-key",
+     .env = "S3_ACCESS_KEY",
+     .type = CONF_STR,
+     .offset = AT(s3_access_key),
+     .unit = "",
+     .def = "",
+     .help = "STORAGE s3: the id of the key."},
+    {.name = "s3-secret-key",
+     .env = "S3_SECRET_KEY",
+     .type = CONF_STR,
+     .offset = AT(s3_secret_key),
+     .unit = "",
+     .def = "",
+     .is_secret = true,
+     .help = "STORAGE s3: the key itself."},
+    {.name = "s3-ca-file",
+     .env = "S3_CA_FILE",
+     .type = CONF_STR,
+     .offset = AT(s3_ca_file),
+     .unit = "",
+     .def = "",
+     .help =
+         "PEM file of the authorities that the server's certificate must come from; empty is the "
+         "system's."},
+    {.name = "s3-downloads",
+     .env = "S3_DOWNLOADS",
+     .type = CONF_ENUM,
+     .offset = AT(s3_downloads),
+     .unit = "",
+     .def = "redirect",
+     .choices = "redirect|proxy",
+     .help = "STORAGE s3: downloads are sent there by a link that is good for 5 minutes, or come "
+             "through us."},
 };
 const size_t broker_conf_row_count = sizeof(broker_conf_rows) / sizeof(broker_conf_rows[0]);
 
@@ -393,6 +549,24 @@ static int check_push(const struct broker_conf *c, struct buf *problem)
     return 0;
 }
 
+static int check_storage(const struct broker_conf *c, struct buf *problem)
+{
+    if (c->storage == STORAGE_LOCAL) {
+        return text_of(c->storage_root).len > 0
+                   ? 0
+                   : tell(problem, ERR_MISSING, "STORAGE local needs STORAGE_ROOT.");
+    }
+    if (!has_scheme(text_of(c->s3_url), "https://") && !has_scheme(text_of(c->s3_url), "http://")) {
+        return tell(problem, ERR_SYNTAX, "S3_URL begins with neither https:// nor http://.");
+    }
+    if (text_of(c->s3_bucket).len == 0 || text_of(c->s3_access_key).len == 0 ||
+        text_of(c->s3_secret_key).len == 0) {
+        return tell(problem, ERR_MISSING,
+                    "STORAGE s3 needs S3_BUCKET, S3_ACCESS_KEY and S3_SECRET_KEY.");
+    }
+    return 0;
+}
+
 int broker_conf_check(const struct broker_conf *c, struct buf *out_problem)
 {
     struct bytes redis = text_of(c->redis_url);
@@ -421,5 +595,6 @@ int broker_conf_check(const struct broker_conf *c, struct buf *out_problem)
                     "BROKER_NAME is longer than 128 bytes or has blanks, braces or non-ASCII.");
     }
     err = check_secrets(c, out_problem);
-    return err == 0 ? check_push(c, out_problem) : err;
+    err = err == 0 ? check_push(c, out_problem) : err;
+    return err == 0 ? check_storage(c, out_problem) : err;
 }

@@ -38,7 +38,18 @@ struct broker_conf {
     uint32_t push_concurrency;
     uint32_t push_retry_ms, push_lease_ms;
     bool push_allow_private_endpoints;
+
+    uint32_t upload_max_bytes, upload_bytes_per_minute, uploads_per_user;
+    uint32_t upload_expiry_s, attachment_expiry_s;
+    char *upload_allowed_types;
+    char *upload_spool_dir, *inspect_program;
+    uint32_t storage; /* enum storage_kind */
+    char *storage_root;
+    char *s3_url, *s3_public_url, *s3_bucket, *s3_region, *s3_access_key, *s3_secret_key;
+    char *s3_ca_file;
+    uint32_t s3_downloads; /* enum s3_downloads */
 };
+enum s3_downloads { S3_REDIRECT, S3_PROXY };
 
 extern const struct conf_row broker_conf_rows[];
 extern const size_t broker_conf_row_count;

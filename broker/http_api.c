@@ -26,8 +26,26 @@ static const char *const PROBLEM_SENTENCES[] = {
 
 #define ID_MARK "<id>"
 
-/* Is this a path of the pattern? Gives the number in the place of "<id>", 0 when it has none. */
-static bool path_matches(const char *pattern, struct bytes path, int64_t *out_id)
+#define NAME_MARK "<name>"
+
+/* What follows the number: the pattern's end, or a name in its place. */
+static bool end_matches(struct bytes pattern, struct bytes end, struct bytes *out_name)
+{
+    struct bytes mark = BYTES_LIT(NAME_MARK);
+    size_t before = pattern.len - mark.len;
+
+    if (pattern.len < mark.len || !bytes_eq(bytes_skip(pattern, before), mark)) {
+        return bytes_eq(pattern, end);
+    }
+    *out_name = bytes_skip(end, before);
+    return bytes_has_prefix(end, bytes_of(pattern.ptr, before)) && out_name->len > 0 &&
+           !memchr(out_name->ptr, '/', out_name->len);
+}
+
+/* Is this a path of the pattern? Gives the number in the place of "<id>", 0 when it has none, and
+ * the name in the place of "<name>". */
+static bool path_matches(const char *pattern, struct bytes path, int64_t *out_id,
+                         struct bytes *out_name)
 {
     const char *mark = strstr(pattern, ID_MARK);
     struct bytes before = mark ? bytes_of(pattern, (size_t)(mark - pattern)) : bytes_str(pattern);
@@ -40,7 +58,7 @@ static bool path_matches(const char *pattern, struct bytes path, int64_t *out_id
         return !mark && bytes_eq(path, before);
     }
     end = memchr(rest.ptr, '/', rest.len);
-    if (!end || !bytes_eq(bytes_skip(rest, (size_t)(end - rest.ptr)), after)) {
+    if (!end || !end_matches(after, bytes_skip(rest, (size_t)(end - rest.ptr)), out_name)) {
         return false;
     }
     return channel_number_parse(bytes_of(rest.ptr, (size_t)(end - rest.ptr)), out_id) == 0;
@@ -58,13 +76,15 @@ struct http_match http_route_find(struct bytes method, struct bytes path)
 {
     struct http_match match = {.route = ROUTE_NONE};
     struct bytes asked = bytes_eq_str(method, "HEAD") ? BYTES_LIT("GET") : method;
+    struct bytes name = BYTES_NONE;
     int64_t id;
 
     for (unsigned i = ROUTE_NONE + 1; i < ROUTE_COUNT; i++) {
-        if (!path_matches(ROUTES[i].path, path, &id)) {
+        if (!path_matches(ROUTES[i].path, path, &id, &name)) {
             continue;
         }
         match.id = id;
+        match.name = name;
         allow_method(&match, ROUTES[i].method);
         if (bytes_eq_str(asked, ROUTES[i].method)) {
             match.route = (enum http_route)i;

@@ -32,7 +32,9 @@
     X(DEVICES, "GET", "/api/notifications/devices/", "devices")                                    \
     X(DEVICE_ADD, "POST", "/api/notifications/devices/", "device_add")                             \
     X(DEVICE_REMOVE, "DELETE", "/api/notifications/devices/", "device_remove")                     \
-    X(PUSH_TEST, "POST", "/api/notifications/devices/test_notification/", "push_test")
+    X(PUSH_TEST, "POST", "/api/notifications/devices/test_notification/", "push_test")             \
+    X(UPLOAD, "POST", "/api/uploads/", "upload")                                                   \
+    X(MEDIA, "GET", "/media/attachments/<id>/<name>", "media")
 
 enum http_route {
     ROUTE_NONE = 0,
@@ -47,11 +49,13 @@ enum http_route {
 struct http_match {
     enum http_route route;            /* ROUTE_NONE: 405 when the path is known, else 404 */
     int64_t id;                       /* the number in the path; 0 when it has none */
+    struct bytes name;                /* what stands for "<name>", as it came; a view */
     char allow[HTTP_ALLOW_MAX_BYTES]; /* the methods of the path; "" when it is not known */
 };
 
 /* The route of a method and a path. Paths are exact but for "<id>" in the table, which stands for
- * an id in digits; GET answers HEAD, too (the gateway leaves out the body). */
+ * an id in digits, and "<name>" behind it for anything without a slash; GET answers HEAD, too (the
+ * gateway leaves out the body). */
 struct http_match http_route_find(struct bytes method, struct bytes path);
 const char *http_route_label(enum http_route route); /* "none" for ROUTE_NONE */
 /* "application/json", with or without parameters, in any case of letters. */

@@ -31,10 +31,10 @@ static int hex_value(char c)
     return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
-static int decode(struct bytes text, struct buf *out)
+static int decode(struct bytes text, bool is_plus_a_space, struct buf *out)
 {
     for (size_t i = 0; i < text.len; i++) {
-        char byte = text.ptr[i] == '+' ? ' ' : text.ptr[i];
+        char byte = is_plus_a_space && text.ptr[i] == '+' ? ' ' : text.ptr[i];
         int high, low, err;
 
         if (byte == '%') {
@@ -65,13 +65,24 @@ int http_query_get(struct bytes query, const char *name, struct buf *out)
         if (!bytes_eq_str(take_item(&value, '='), name)) {
             continue;
         }
-        err = decode(value, out);
+        err = decode(value, true, out);
         if (err != 0) {
             out->len = start;
         }
         return err;
     }
     return ERR_NOT_FOUND;
+}
+
+int http_path_decode(struct bytes text, struct buf *out)
+{
+    size_t start = out->len;
+    int err = decode(text, false, out);
+
+    if (err != 0) {
+        out->len = start;
+    }
+    return err;
 }
 
 /* RFC 3986 §2.3 */

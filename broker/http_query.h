@@ -9,6 +9,10 @@
  * Appends to `out`, which stays as it is on an error.
  * Errors: ERR_NOT_FOUND, ERR_SYNTAX (a broken percent code), those of struct buf. */
 NODISCARD int http_query_get(struct bytes query, const char *name, struct buf *out);
+/* Append what a part of a path stands for, percent-decoded. Errors: ERR_SYNTAX, those of struct
+ * buf.
+ */
+NODISCARD int http_path_decode(struct bytes text, struct buf *out);
 /* Append a text as a parameter's value. */
 NODISCARD int http_query_encode(struct bytes text, struct buf *out);
 

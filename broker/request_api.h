@@ -65,6 +65,10 @@ void request_notifications(struct request *req, const struct up_http *http);
 void request_preferences(struct request *req, const struct up_http *http);
 void request_preferences_set(struct request *req, const struct up_http *http);
 
+/* ---- handlers: request_upload_http.c, request_media.c ---- */
+void request_upload_body(struct request *req, const struct up_http *http);
+void request_media(struct request *req, const struct up_http *http);
+
 /* ---- handlers: request_devices.c ---- */
 void request_devices(struct request *req, const struct up_http *http);
 void request_device_add(struct request *req, const struct up_http *http);

@@ -31,6 +31,8 @@ static handler_fn *const HANDLERS[ROUTE_COUNT] = {
     [ROUTE_DEVICE_ADD] = request_device_add,
     [ROUTE_DEVICE_REMOVE] = request_device_remove,
     [ROUTE_PUSH_TEST] = request_push_test,
+    [ROUTE_UPLOAD] = request_upload_body,
+    [ROUTE_MEDIA] = request_media,
 };
 
 void request_http_answer(struct request *req, const struct http_answer *answer)
@@ -149,5 +151,6 @@ void request_http_start(struct request *req, const struct up_http *http)
         return;
     }
     req->path_id = match.id;
+    req->path_name = match.name;
     HANDLERS[match.route](req, http);
 }

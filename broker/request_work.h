@@ -40,6 +40,12 @@ struct refresh_work {
     char client_id[CLIENT_ID_MAX_BYTES];
 };
 
+struct pull_work {
+    uint64_t offset, blob;
+    uint32_t bytes;
+    bool has_turn; /* see files.h */
+};
+
 struct history_work {
     int64_t channel_id;
     uint64_t after, until, seq; /* seq: of the last frame gathered */

@@ -72,12 +72,32 @@ struct request_name {
     uint64_t conn, frame_no;
 };
 
+/* Several requests of one connection are told apart by it. */
+static uint64_t number_of(const struct up_envelope *env)
+{
+    switch (env->kind) {
+    case UP_REFRESH:
+        return env->refresh.frame_no;
+    case UP_UPLOAD:
+        return env->upload.frame_no;
+    case UP_PULL:
+        return env->pull.blob;
+    case UP_OPEN:
+    case UP_JOIN:
+    case UP_LEAVE:
+    case UP_FRAME:
+    case UP_HTTP:
+    case UP_HISTORY:
+    case UP_NOTIFY:
+        break;
+    }
+    return 0;
+}
+
 static struct request_name name_of(struct bytes gateway, const struct up_envelope *env)
 {
-    return (struct request_name){.kind = env->kind,
-                                 .gateway = gateway,
-                                 .conn = env->conn,
-                                 .frame_no = env->kind == UP_REFRESH ? env->refresh.frame_no : 0};
+    return (struct request_name){
+        .kind = env->kind, .gateway = gateway, .conn = env->conn, .frame_no = number_of(env)};
 }
 
 static struct request *find(struct requests *r, const struct request_name *name)
@@ -137,9 +157,11 @@ static void request_end(struct request *req)
     if (req->kind == UP_HTTP) {
         request_login_done(req);
         request_api_done(req);
+        request_media_done(req);
     } else if (req->kind == UP_HISTORY) {
         request_history_done(req);
     }
+    request_upload_done(req);
     if (req == &r->spare) {
         return;
     }
@@ -200,6 +222,11 @@ void request_answer(struct request *req, struct down_item *item)
     request_end(req);
 }
 
+void request_drop(struct request *req)
+{
+    request_end(req);
+}
+
 /* The name goes into keys of Redis and into the table. */
 static bool is_sound(struct bytes gateway, const struct up_envelope *env)
 {
@@ -230,8 +257,12 @@ static void refuse(struct requests *r, struct bytes gateway, const struct up_env
     case UP_LEAVE:
     case UP_FRAME:
     case UP_NOTIFY:
+        break;
     case UP_UPLOAD:
+        request_upload_refuse(req, &env->upload);
+        break;
     case UP_PULL:
+        request_pull_refuse(req, &env->pull);
         break;
     }
 }
@@ -255,9 +286,13 @@ static void start(struct request *req, const struct up_envelope *env)
     case UP_LEAVE:
     case UP_FRAME:
     case UP_NOTIFY:
-    case UP_UPLOAD:
-    case UP_PULL:
         break; /* not requests */
+    case UP_UPLOAD:
+        request_upload_start(req, &env->upload);
+        break;
+    case UP_PULL:
+        request_pull_start(req, &env->pull);
+        break;
     }
 }
 

@@ -25,14 +25,15 @@ struct requests_deps {
     const struct broker_conf *conf;
     const struct redis_clock *clock;
     const struct token_keys *keys; /* io/token_key_files.h */
+    struct files *files;           /* files.h */
 };
 struct requests;
 struct requests *requests_new(const struct requests_deps *deps); /* NULL without memory or keys */
 /* What is under way ends without an answer. NULL is fine. */
 void requests_free(struct requests *r);
-/* Start an UP_OPEN, UP_HTTP or UP_REFRESH of `gateway`; everything needed is copied. Never fails:
- * what cannot be started is answered so. One that is under way already, by its gateway and conn
- * (and frame), is not started again: a repeat gets the one answer. */
+/* Start an UP_OPEN, UP_HTTP or other request of `gateway`; everything needed is copied. Never
+ * fails: what cannot be started is answered so. One that is under way already, by its gateway and
+ * conn (and frame), is not started again: a repeat gets the one answer. */
 void requests_start(struct requests *r, struct bytes gateway, const struct up_envelope *env);
 /* The connection of a user has gone: its opening, if still under way, ends without an answer, and
  * its slot in the user's registry is given back (user_id 0: nobody was told whose it is). */

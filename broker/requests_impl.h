@@ -16,7 +16,9 @@
 #include "common/metrics.h"
 
 struct request;
-struct api_work; /* request_api.h */
+struct api_work;    /* request_api.h */
+struct upload_work; /* request_upload.h */
+struct media_work;  /* request_media.c */
 
 /* err: 0 with the row of an active user; ERR_DENIED (no credential, a bad or expired one, nobody's,
  * or the user's who is not active); ERR_UNAVAILABLE. */
@@ -31,10 +33,11 @@ struct request {
     struct request *next; /* in its bucket, or in the list of the free */
     enum up_kind kind;
     uint64_t conn;
-    uint64_t frame_no; /* of an UP_REFRESH: part of its name; else 0 */
+    uint64_t frame_no; /* of UP_REFRESH, UP_UPLOAD and UP_PULL: part of its name; else 0 */
     size_t gateway_len;
     char gateway[GATEWAY_NAME_MAX];
-    int64_t path_id; /* HTTP: the number in the path; 0 = none */
+    int64_t path_id;        /* HTTP: the number in the path; 0 = none */
+    struct bytes path_name; /* HTTP: the name in it; valid while the request is started */
 
     /* request_user.c */
     request_user_fn *on_user;
@@ -43,7 +46,9 @@ struct request {
     uint64_t read_ms, user_asked_ms; /* monotonic: of the oldest read that decided; of the row */
     bool has_read, has_session;
     struct django_session session;
-    struct api_work *api; /* owned, maybe NULL */
+    struct api_work *api;       /* owned, maybe NULL */
+    struct upload_work *upload; /* owned, maybe NULL: request_upload.h */
+    struct media_work *media;   /* owned, maybe NULL: request_media.c */
     struct token_claims claims;
 
     union {
@@ -51,6 +56,7 @@ struct request {
         struct login_work login;
         struct history_work history;
         struct refresh_work refresh;
+        struct pull_work pull;
     } work;
 };
 
@@ -92,6 +98,8 @@ struct request *step_end(struct step *step);
 
 /* Send the answer and end the request: `req` is invalid afterwards. `item`'s conn is filled in. */
 void request_answer(struct request *req, struct down_item *item);
+/* End it without an answer. */
+void request_drop(struct request *req);
 
 static inline struct bytes request_gateway(const struct request *req)
 {
@@ -128,6 +136,17 @@ void request_history_done(struct request *req);
 void request_refresh_start(struct request *req, const struct up_refresh *refresh);
 void request_refresh_refuse(struct request *req, const struct up_refresh *refresh,
                             enum client_code code);
+
+/* ---- request_upload.c ---- */
+void request_upload_start(struct request *req, const struct up_upload *upload);
+void request_upload_refuse(struct request *req, const struct up_upload *upload);
+/* The request ends: what it knows of the upload is freed. */
+void request_upload_done(struct request *req);
+
+/* ---- request_media.c, request_pull.c ---- */
+void request_media_done(struct request *req);
+void request_pull_start(struct request *req, const struct up_pull *pull);
+void request_pull_refuse(struct request *req, const struct up_pull *pull);
 
 /* ---- request_http.c ---- */
 #define HTTP_RETRY_AFTER_S 5u /* of a 503: what is waiting for a worker has been done by then */

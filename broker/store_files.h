@@ -105,8 +105,8 @@ struct finished_upload {
 };
 typedef void store_finished_fn(void *arg, int err, const struct finished_upload *finished);
 NODISCARD int store_upload_done(struct store *s, struct bytes upload_id, struct bytes sha256,
-                                struct bytes thumbnail_type, uint32_t lease_ms,
-                                store_finished_fn *fn, void *arg);
+                                struct bytes thumbnail_type, uint32_t thumbnail_bytes,
+                                uint32_t lease_ms, store_finished_fn *fn, void *arg);
 /* It is not what it was said to be. Only gateway and conn are given. */
 NODISCARD int store_upload_refuse(struct store *s, struct bytes upload_id, store_finished_fn *fn,
                                   void *arg);
@@ -138,7 +138,8 @@ NODISCARD int store_garbage_done(struct store *s, const struct bytes *keys, size
 struct attachment_row {
     int64_t id, file_size;
     struct bytes file_name, file_type, sha256, storage_name;
-    struct bytes thumbnail_type; /* empty = there is none */
+    struct bytes thumbnail_type;
+    uint32_t thumbnail_bytes; /* 0 = there is none */
 };
 typedef void store_attachment_fn(void *arg, int err, const struct attachment_row *row);
 /* NULL for whoever may not see it: those of messages are for whom the channel is open, others for

@@ -12,7 +12,8 @@ void store_pg_attachment_read(const struct pg_result *r, size_t row, struct atta
                                    .file_type = pg_result_get(r, row, 3),
                                    .sha256 = pg_result_get(r, row, 4),
                                    .storage_name = pg_result_get(r, row, 5),
-                                   .thumbnail_type = pg_result_get(r, row, 6)};
+                                   .thumbnail_type = pg_result_get(r, row, 6),
+                                   .thumbnail_bytes = (uint32_t)pg_result_i64(r, row, 7)};
 }
 
 static void on_attachment(void *arg, int err, const struct pg_result *result)

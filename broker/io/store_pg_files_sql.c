@@ -4,7 +4,8 @@
 #include "broker/io/store_pg_impl.h"
 
 #define ATTACHMENT_COLUMNS                                                                         \
-    "a.id, a.file_size, a.file_name, a.file_type, a.sha256, a.storage_name, a.thumbnail_type"
+    "a.id, a.file_size, a.file_name, a.file_type, a.sha256, a.storage_name, a.thumbnail_type,"     \
+    " a.thumbnail_bytes"
 
 const struct pg_statement store_pg_files_statements[STMT_FILES_COUNT] = {
     [STMT_UPLOAD_START] = {"upload_start",
@@ -28,7 +29,7 @@ const struct pg_statement store_pg_files_statements[STMT_FILES_COUNT] = {
     [STMT_UPLOAD_DONE] = {"upload_done",
                           "SELECT code, attachment, a_gateway, a_conn, posted, a_username,"
                           " a_avatar, a_is_staff FROM upload_done($1::text, $2::text, $3::text,"
-                          " $4::bigint)"},
+                          " $4::bigint::integer, $5::bigint)"},
     [STMT_UPLOAD_REFUSE] = {"upload_refuse",
                             "SELECT 0, 0, a_gateway, a_conn FROM upload_refuse($1::text)"},
     [STMT_UPLOAD_CLAIM] = {"upload_claim",

@@ -93,7 +93,8 @@ const struct pg_statement store_pg_read_statements[STMT_READ_COUNT] = {
     /* $1 ids, $2 channel, $3 user: those that may come into a new message */
     [STMT_ATTACHMENTS] = {"attachments",
                           "SELECT a.id, a.file_size, a.file_name, a.file_type, a.sha256,"
-                          " a.storage_name, a.thumbnail_type FROM chat_attachment a"
+                          " a.storage_name, a.thumbnail_type, a.thumbnail_bytes FROM"
+                          " chat_attachment a"
                           " WHERE a.id = ANY ($1::bigint[]) AND a.channel_id = $2::bigint"
                           " AND a.user_id = $3::bigint AND a.message_id IS NULL"},
     [STMT_USER_BY_ID] = {"user_by_id", USER_SELECT " WHERE u.id = $1::bigint"},

@@ -192,15 +192,16 @@ static void on_finished(void *arg, int err, const struct pg_result *result)
 }
 
 int store_upload_done(struct store *s, struct bytes upload_id, struct bytes sha256,
-                      struct bytes thumbnail_type, uint32_t lease_ms, store_finished_fn *fn,
-                      void *arg)
+                      struct bytes thumbnail_type, uint32_t thumbnail_bytes, uint32_t lease_ms,
+                      store_finished_fn *fn, void *arg)
 {
     struct store_request request = {.store = s, .arg = arg, .fn.finished = fn};
-    struct pg_i64 lease = pg_i64_of(lease_ms);
+    struct pg_i64 lease = pg_i64_of(lease_ms), bytes = pg_i64_of(thumbnail_bytes);
     const struct pg_param params[] = {pg_param_text(upload_id), pg_param_text(sha256),
-                                      pg_param_text(thumbnail_type), pg_param_i64(&lease)};
+                                      pg_param_text(thumbnail_type), pg_param_i64(&bytes),
+                                      pg_param_i64(&lease)};
 
-    return store_pg_submit(s->files, STMT_UPLOAD_DONE, params, 4, on_finished, &request);
+    return store_pg_submit(s->files, STMT_UPLOAD_DONE, params, 5, on_finished, &request);
 }
 
 int store_upload_refuse(struct store *s, struct bytes upload_id, store_finished_fn *fn, void *arg)

@@ -23,7 +23,8 @@ CREATE TABLE chat_attachment (
     file_type text NOT NULL,
     sha256 text NOT NULL,
     storage_name text NOT NULL,
-    thumbnail_type text NOT NULL DEFAULT '' -- '' = there is none
+    thumbnail_bytes integer NOT NULL DEFAULT 0, -- 0 = there is none
+    thumbnail_type text NOT NULL DEFAULT ''
 );
 CREATE INDEX chat_attachment_message ON chat_attachment (channel_id, message_id)
     WHERE message_id IS NOT NULL;
@@ -270,7 +271,8 @@ $$;
 
 -- The file is whole, and in the storage. gateway, conn: who is told; posted: whether a message is
 -- to be made of it, which will be asked for again after lease_ms.
-CREATE FUNCTION upload_done(a_id text, a_sha256 text, a_thumbnail text, lease_ms bigint,
+CREATE FUNCTION upload_done(a_id text, a_sha256 text, a_thumbnail text, a_bytes integer,
+                            lease_ms bigint,
                             OUT code integer, OUT attachment bigint, OUT a_gateway text,
                             OUT a_conn bigint, OUT posted boolean, OUT a_username text,
                             OUT a_avatar text, OUT a_is_staff boolean)
@@ -284,9 +286,9 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO chat_attachment (channel_id, user_id, file_size, file_name, file_type, sha256,
-                                 storage_name, thumbnail_type)
+                                 storage_name, thumbnail_type, thumbnail_bytes)
     VALUES (u.channel_id, u.user_id, u.file_size, u.file_name, u.file_type, a_sha256,
-            u.storage_name, a_thumbnail)
+            u.storage_name, a_thumbnail, a_bytes)
     RETURNING id INTO attachment;
     UPDATE upload x SET attachment_id = attachment, attempts = 1, touched_at = now(),
                         lease_until = now() + lease_ms * interval '1 millisecond'

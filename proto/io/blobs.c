@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SET and GETDEL on a link of its own. Called by the gateway and by the broker. */
+/* SET, GET and GETDEL on a link of its own. Called by the gateway and by the broker. */
 #include "proto/io/blobs.h"
 
 #include <stdio.h>
@@ -104,6 +104,23 @@ int blobs_put(struct blobs *b, const struct blob_name *name, struct bytes data, 
     const struct bytes argv[] = {BYTES_LIT("SET"), stream_key_bytes(&key), data, BYTES_LIT("PX"),
                                  bytes_str(ttl)};
     return submit(b, argv, 5, fn, arg);
+}
+
+int blobs_read(struct blobs *b, const struct blob_name *name, blob_done_fn *fn, void *arg)
+{
+    struct stream_key key = key_of(b, name);
+    const struct bytes argv[] = {BYTES_LIT("GET"), stream_key_bytes(&key)};
+
+    return submit(b, argv, 2, fn, arg);
+}
+
+void blobs_drop(struct blobs *b, const struct blob_name *name)
+{
+    struct stream_key key = key_of(b, name);
+    const struct bytes argv[] = {BYTES_LIT("UNLINK"), stream_key_bytes(&key)};
+    int err = redis_link_command(b->link, argv, 2, NULL, NULL);
+
+    (void)err;
 }
 
 int blobs_take(struct blobs *b, const struct blob_name *name, blob_done_fn *fn, void *arg)

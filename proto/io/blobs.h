@@ -26,6 +26,11 @@ struct blob_name {
 /* Put bytes there, for BLOB_TTL_MS. Copied. Errors: those of redis_link_command; ERR_NOMEM. */
 NODISCARD int blobs_put(struct blobs *b, const struct blob_name *name, struct bytes data,
                         blob_done_fn *fn, void *arg);
+/* Read them; they stay. Errors: as above. */
+NODISCARD int blobs_read(struct blobs *b, const struct blob_name *name, blob_done_fn *fn,
+                         void *arg);
+/* They are not needed any more. Not waited for: they go by themselves. */
+void blobs_drop(struct blobs *b, const struct blob_name *name);
 /* Take them away from there. Errors: as above. */
 NODISCARD int blobs_take(struct blobs *b, const struct blob_name *name, blob_done_fn *fn,
                          void *arg);
