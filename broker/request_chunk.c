@@ -7,7 +7,7 @@
  * The bytes stay in Redis until all that is done: a broker that takes over finds them there. */
 #include <stdio.h>
 
-#include "broker/io/assemble.h"
+#include "broker/storage_key.h"
 #include "broker/openssl.h"
 #include "broker/request_upload.h"
 #include "broker/upload_finish.h"

@@ -9,7 +9,7 @@
 
 #include "broker/http_file.h"
 #include "broker/http_query.h"
-#include "broker/io/assemble.h"
+#include "broker/storage_key.h"
 #include "broker/request_upload.h"
 #include "common/mem.h"
 

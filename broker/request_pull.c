@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "broker/files.h"
-#include "broker/io/assemble.h"
+#include "broker/storage_key.h"
 #include "broker/requests_impl.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -110,12 +110,6 @@ static void on_turn(void *arg)
     }
 }
 
-/* Whole files, and nothing else, are for gateways. */
-static bool is_file_key(struct bytes ref)
-{
-    return bytes_has_prefix(ref, BYTES_LIT("file/")) && ref.len < STORAGE_KEY_MAX;
-}
-
 void request_pull_refuse(struct request *req, const struct up_pull *pull)
 {
     req->work.pull = (struct pull_work){.offset = pull->offset, .blob = pull->blob};
@@ -124,7 +118,7 @@ void request_pull_refuse(struct request *req, const struct up_pull *pull)
 
 void request_pull_start(struct request *req, const struct up_pull *pull)
 {
-    struct pull_job *job = is_file_key(pull->ref) ? mem_zalloc(sizeof(*job)) : NULL;
+    struct pull_job *job = storage_key_is_file(pull->ref) ? mem_zalloc(sizeof(*job)) : NULL;
     int err = ERR_NOMEM;
 
     req->work.pull =

@@ -13,7 +13,7 @@
 
 #include <time.h>
 
-#include "broker/encoding.h"
+#include "proto/encoding.h"
 #include "broker/openssl.h"
 
 /* The longest path and query, both escaped; more than any URL that a server takes. */

@@ -3,7 +3,7 @@
  * has expired. Called by files.c. */
 #include "broker/upload_keep.h"
 
-#include "broker/io/assemble.h"
+#include "broker/storage_key.h"
 #include "broker/upload_finish.h"
 #include "common/log.h"
 #include "common/mem.h"

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,20 +12,11 @@
 #include "broker/file_type.h"
 #include "broker/io/inspect.h"
 #include "broker/openssl.h"
+#include "broker/storage_key.h"
 #include "proto/encoding.h"
 #include "proto/limits.h"
 
 #define PIECE_BYTES 262144u /* of a chunk, in memory at a time */
-
-void storage_key_of_part(const char *storage_name, int64_t part, char out[STORAGE_KEY_MAX])
-{
-    snprintf(out, STORAGE_KEY_MAX, "part/%.40s/%" PRId64, storage_name, part);
-}
-
-void storage_key_of_file(const char *storage_name, const char *what, char out[STORAGE_KEY_MAX])
-{
-    snprintf(out, STORAGE_KEY_MAX, "file/%.40s/%s", storage_name, what);
-}
 
 static int err_of_errno(void)
 {

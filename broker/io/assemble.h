@@ -23,11 +23,6 @@ struct assembled_file {
     char found_type[128]; /* what it is */
 };
 
-/* The keys of sql/0010. */
-#define STORAGE_KEY_MAX 128u
-void storage_key_of_part(const char *storage_name, int64_t part, char out[STORAGE_KEY_MAX]);
-void storage_key_of_file(const char *storage_name, const char *what, char out[STORAGE_KEY_MAX]);
-
 /* Errors: ERR_TYPE (its content is not what was declared: out->found_type says what it is; nothing
  * was stored); those of the storage; ERR_UNAVAILABLE (it cannot be looked at now), ERR_IO,
  * ERR_FULL (the spool), ERR_NOMEM. */

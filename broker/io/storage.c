@@ -7,7 +7,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "broker/encoding.h"
+#include "proto/encoding.h"
 #include "broker/io/storage_impl.h"
 
 #define KEY_FIRST_MAX 64u
@@ -81,7 +81,10 @@ int storage_put(struct storage *s, const char *key, struct bytes data)
 
 int storage_put_file(struct storage *s, const char *key, int fd, uint64_t size)
 {
-    return is_key(key) ? s->ops->put_file(s, key, fd, size) : ERR_SYNTAX;
+    if (!is_key(key)) {
+        return ERR_SYNTAX;
+    }
+    return fd >= 0 ? s->ops->put_file(s, key, fd, size) : ERR_IO;
 }
 
 int storage_get(struct storage *s, const char *key, uint64_t offset, size_t len, struct buf *out)

@@ -4,6 +4,9 @@
 #include <sys/types.h>
 #include "broker/io/storage.h"
 
+#define STORAGE_COMPONENT_MAX 80u                         /* bytes of a key's longest component */
+#define STORAGE_KEY_MAX (3u * STORAGE_COMPONENT_MAX + 2u) /* more than any key */
+
 struct storage_ops {
     int (*put)(struct storage *s, const char *key, struct bytes data);
     int (*put_file)(struct storage *s, const char *key, int fd, uint64_t size);

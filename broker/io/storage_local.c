@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "broker/encoding.h"
+#include "proto/encoding.h"
 #include "broker/io/storage_impl.h"
 #include "broker/io/storage_local.h"
 #include "common/mem.h"

@@ -5,8 +5,6 @@
 
 #define STORAGE_FOLDER_MODE 0700
 #define STORAGE_FILE_MODE 0600
-#define STORAGE_COMPONENT_MAX 80u                         /* of a key; storage.h */
-#define STORAGE_KEY_MAX (3u * STORAGE_COMPONENT_MAX + 2u) /* more than any */
 
 /* Open the directory `path` and "~tmp" in it, making both when they are absent. Removes what
  * writers that died have left in "~tmp". Errors: ERR_SYNTAX (no path), as storage.h has them. */

@@ -72,7 +72,10 @@ static void put_people(void)
 
 static void start(void)
 {
-    struct requests_deps deps = {.conf = &bench.conf, .clock = &bench.clock, .keys = bench.keys};
+    struct requests_deps deps = {.conf = &bench.conf,
+                                 .clock = &bench.clock,
+                                 .keys = bench.keys,
+                                 .files = fake_files_object(&bench.conf)};
 
     bench.requests = requests_new(&deps);
     assert_non_null(bench.requests);
@@ -99,6 +102,7 @@ int bench_setup(void **state)
     fake_store_reset();
     fake_store_api_reset();
     fake_store_devices_reset();
+    fake_files_reset();
     fake_store_access_reset();
     bench.clock.offset_ms = 0;
     fake_redis_reset();

@@ -13,6 +13,7 @@
 
 #include "../fake/fake_clock.h"
 #include "../fake/fake_egress.h"
+#include "../fake/fake_files.h"
 #include "../fake/fake_later.h"
 #include "../fake/fake_redis_kv.h"
 #include "../fake/fake_store_access.h"

@@ -6,7 +6,7 @@
 readonly PACKAGES_BUILD=(gcc libc6-dev cmake ninja-build pkg-config libwebsockets-dev
     libwebsockets-evlib-ev libhiredis-dev libev-dev libmsgpack-dev libpq-dev libcmocka-dev
     libjansson-dev libjwt-dev libargon2-dev libpcre2-dev libssl-dev libcurl4-openssl-dev zlib1g-dev
-    uthash-dev)
+    uthash-dev libmagic-dev libgd-dev libseccomp-dev)
 readonly PACKAGES_RUN=(redis-server redis-tools postgresql curl jq openssl util-linux procps)
 readonly PACKAGES_E2E=(chromium python3 python3-django python3-djangorestframework
     python3-djangorestframework-simplejwt python3-argon2 python3-psycopg2 python3-cryptography)

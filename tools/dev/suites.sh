@@ -80,6 +80,7 @@ suite_it() {
 # suite_it works in KIBRAY_VAR: in a process whose KIBRAY_VAR is a temporary folder.
 suite_it_apart() {
     local folder
+    e2e_prepare || return 1     # the S3 server
     folder=$(mktemp -d /tmp/kibray-it-XXXXXX)
     chmod 755 "$folder"     # PostgreSQL's user has to get through
     env KIBRAY_VAR="$folder" "$ROOT/dev" it --here "$1"
@@ -125,6 +126,7 @@ verb_it() {
         return
     fi
     suites_packages
+    packages_install_node
     build_preset dev
     suite integration suite_it_apart dev
     suites_conclude

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+/* What requests about files ask of others, without any of it: turns, the storage, the bytes in
+ * Redis, what the database says of uploads and attachments. A test sets what is answered and looks
+ * at what was asked; store faults come from fake_store.fault. */
+#include "broker/files.h"
+
+struct fake_files {
+    /* what is answered */
+    enum upload_verdict verdict;
+    struct resumed_upload resumed;
+    struct chunk_place place;
+    struct chunk_stored stored;
+    struct attachment_row attachment;
+    bool has_attachment;
+    struct bytes blob; /* empty: there is none */
+    int storage_err;
+
+    /* what was asked */
+    struct new_upload upload; /* texts in the strings below */
+    char upload_id[80], storage_name[80], file_name[800], file_type[160], gateway[160];
+    struct new_chunk chunk;
+    char digest[80], chunk_upload_id[80];
+    char key[160], put[64];
+    size_t put_bytes;
+    char finished[80];
+    unsigned cancels, drops, turns;
+};
+extern struct fake_files fake_files;
+
+void fake_files_reset(void);
+struct files *fake_files_object(const struct broker_conf *conf);
