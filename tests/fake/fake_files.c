@@ -21,6 +21,7 @@ struct answer {
         store_attachment_fn *attachment;
         blob_done_fn *blob;
         files_turn_fn *turn;
+        store_channel_fn *channel;
     } fn;
     void *arg;
     int err;
@@ -266,4 +267,20 @@ int store_attachment(struct store *s, int64_t id, int64_t user_id, store_attachm
     (void)id;
     (void)user_id;
     return ask(&(struct answer){.fn.attachment = fn, .arg = arg}, complete_attachment);
+}
+
+static void complete_channel(void *arg)
+{
+    struct answer a = take(arg);
+
+    a.fn.channel(a.arg, a.err, a.err == 0 && fake_files.has_channel ? &fake_files.channel : NULL);
+}
+
+int store_channel_by_id(struct store *s, int64_t id, int64_t user_id, store_channel_fn *fn,
+                        void *arg)
+{
+    (void)s;
+    (void)id;
+    (void)user_id;
+    return ask(&(struct answer){.fn.channel = fn, .arg = arg}, complete_channel);
 }

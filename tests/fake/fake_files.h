@@ -13,6 +13,8 @@ struct fake_files {
     struct chunk_stored stored;
     struct attachment_row attachment;
     bool has_attachment;
+    struct channel_row channel;
+    bool has_channel;
     struct bytes blob; /* empty: there is none */
     int storage_err;
 

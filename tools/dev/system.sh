@@ -80,6 +80,7 @@ system_environment() {
     export LISTEN_ADDRESS=${LISTEN_ADDRESS:-127.0.0.1} METRICS_ADDRESS=${METRICS_ADDRESS:-127.0.0.1}
     export ALLOWED_HOSTS=${ALLOWED_HOSTS:-localhost,127.0.0.1,[::1]}
     export SESSION_COOKIE_SECURE=${SESSION_COOKIE_SECURE:-0}    # there is no TLS here
+    export STORAGE_ROOT=${STORAGE_ROOT:-$KIBRAY_VAR/media}
 }
 
 # What the other verbs need to know.
