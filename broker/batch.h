@@ -39,6 +39,7 @@ struct batch_part { /* of one partition */
     struct entry_id last;
     int64_t lowest_id; /* of its content; 0 = none */
     bool has_stores;   /* also receipts: its position moves */
+    bool has_gone;     /* dead gateway: people's sockets to be taken out of the record */
 };
 
 struct batch {

@@ -4,7 +4,9 @@
  * user's own seq, so that gateways know a repeat, and to the one who asked. The batch counts as
  * delivered when that is on its way, too; a death before makes a successor do it again.
  *
- *   committed -> store_user_ops -> rows -> frames -> egress -> (watermark) */
+ *   committed -> store_user_ops -> rows -> frames -> egress -> (watermark)
+ *
+ * OP_GONE and OP_BROKE end with the database: there is nothing to show. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -112,6 +114,9 @@ static void show(struct pipeline *pl, struct batch *b, const struct user_op_row 
 {
     struct shown s = {.row = row, .op = &b->fx.ops[row->op]};
 
+    if (!s.op->work) {
+        return;
+    }
     s.world.fx = &b->people_fx;
     if (s.world.fx->open.partition != s.op->work->origin.partition) {
         /* Of no entry: repeats are known by the user's seq. */
@@ -130,6 +135,9 @@ static void show(struct pipeline *pl, struct batch *b, const struct user_op_row 
     case OP_READ_ALL:
     case OP_DISMISS:
         show_mark(&s);
+        break;
+    case OP_GONE:
+    case OP_BROKE:
         break;
     }
 }
@@ -157,6 +165,7 @@ static void on_done(void *arg, int err, const struct user_op_row *rows, size_t c
         pipeline_abort_from(pl, pl->batches, AFTER_PAUSE);
         return;
     }
+    pipeline_forget_gone(pl, b);
     pipeline_send(pl, b, &b->people_fx);
 }
 
@@ -166,6 +175,7 @@ bool pipeline_do_people(struct pipeline *pl, struct batch *b)
     int err;
 
     if (b->fx.op_count == 0) {
+        pipeline_forget_gone(pl, b);
         return true;
     }
     ops = arena_alloc(b->arena, b->fx.op_count * sizeof(*ops));

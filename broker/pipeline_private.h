@@ -44,6 +44,9 @@ struct pipeline {
 
 /* pipeline_handle.c: handle all works of a prepared batch. 0, or the batch must be aborted. */
 NODISCARD int pipeline_handle(struct pipeline *pl, struct batch *b);
+/* The sockets of people that a dead gateway had, out of the record in Redis: when what follows from
+ * it is in the database, so that a successor finds them until then. */
+void pipeline_forget_gone(struct pipeline *pl, const struct batch *b);
 bool pipeline_is_poison(const struct pipeline *pl, const struct origin *origin);
 /* pipeline_repair.c: a commit failed; the batch is FAILED. */
 void pipeline_commit_failed(struct pipeline *pl, struct batch *b, int err);
