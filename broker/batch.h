@@ -63,6 +63,7 @@ struct batch {
     unsigned refs;       /* callbacks that will still name this batch */
     int failure;         /* of a look-up */
     bool is_prepared, is_dropped, is_presence_tick;
+    bool is_presence_all; /* the tick tells all that was chosen before it */
 };
 
 /* Read and not yet committed. */

@@ -147,9 +147,11 @@ int store_user_ops(struct store *s, const struct user_op *ops, size_t count, uin
 int store_presence(struct store *s, const struct presence_row *rows, size_t count,
                    store_done_fn *fn, void *arg)
 {
+    struct op *op = op_new(OP_PRESENCE, (void (*)(void))fn, arg);
     (void)s;
-    (void)rows;
-    op_new(OP_PRESENCE, (void (*)(void))fn, arg)->row_count = count;
+    op->row_count = count;
+    op->id = rows[0].user_id;
+    (void)snprintf(op->shown, sizeof(op->shown), "%.*s", BYTES_FMT(rows[0].shown));
     return 0;
 }
 
@@ -540,5 +542,18 @@ void bench_leave(uint32_t partition, uint64_t entry, const char *topic, uint64_t
     env.leave.user_id = 11;
     env.leave.username = BYTES_LIT("bob");
     env.leave.is_clean = is_clean;
+    submit(partition, entry, &env);
+}
+
+void bench_choose(uint32_t partition, uint64_t entry, uint64_t conn, const char *status)
+{
+    struct up_envelope env = {.kind = UP_FRAME, .conn = conn};
+
+    env.frame.topic = BYTES_LIT(TOPIC_STATUS);
+    env.frame.frame_no = entry;
+    env.frame.actor.user_id = 11;
+    env.frame.actor.username = BYTES_LIT("bob");
+    env.frame.msg.kind = KIND_STATUS_UPDATE;
+    env.frame.msg.text = bytes_str(status);
     submit(partition, entry, &env);
 }

@@ -44,6 +44,7 @@ struct op {
     struct content_row first; /* commit: its first message, without texts */
     int64_t id;               /* channel, message, first person asked for or meant */
     int what;                 /* people: kind of the first operation */
+    char shown[16];           /* presence: of the first */
 };
 
 struct bench {
@@ -91,5 +92,6 @@ void bench_say(uint32_t partition, uint64_t entry, const char *topic, const char
 void bench_join(uint32_t partition, uint64_t entry, const char *topic, uint64_t conn);
 void bench_leave(uint32_t partition, uint64_t entry, const char *topic, uint64_t conn,
                  bool is_clean);
+void bench_choose(uint32_t partition, uint64_t entry, uint64_t conn, const char *status);
 /* A topic "chat:<id>" of that partition, the n-th. */
 const char *bench_topic(uint32_t partition, unsigned n);
