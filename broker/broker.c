@@ -307,7 +307,8 @@ static int build_work(struct broker *b)
                                                        .conf = b->conf,
                                                        .clock = &b->clock,
                                                        .keys = b->keys,
-                                                       .files = b->files});
+                                                       .files = b->files,
+                                                       .vapid_public = b->push_keys->vapid_public});
     if (!b->requests) {
         return ERR_NOMEM;
     }

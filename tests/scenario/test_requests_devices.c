@@ -365,11 +365,30 @@ static void test_freed_under_way(void **state)
     }
 }
 
+/* ---- web push ---- */
+
+static void test_vapid_key(void **state)
+{
+    const struct ask for_key = {"GET", LIST "vapid-key/", "", ""};
+
+    (void)state;
+    assert_http(ask(NOBODY, &for_key), 401, CHALLENGE, SIGN_IN);
+    assert_body(ask(ALICE, &for_key), 404,
+                "{\"detail\":\"Web push is not set up.\",\"code\":\"not_configured\"}");
+    bench.vapid_public = "BCVxsr7N_eNgVRqv";
+    bench_restart();
+    assert_body(ask(ALICE, &for_key), 200, "{\"public_key\":\"BCVxsr7N_eNgVRqv\"}");
+    assert_http(ask(DAVE, &for_key), 401, CHALLENGE, SIGN_IN);
+    assert_int_equal(fake_store_devices.calls, 0);
+    bench.vapid_public = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_nobody),
         TEST(test_methods),
+        TEST(test_vapid_key),
         TEST(test_notifications),
         TEST(test_notifications_that_do_not_fit),
         TEST(test_preferences),
