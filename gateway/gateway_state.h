@@ -23,6 +23,7 @@
 #include "gateway/session.h"
 #include "gateway/session_table.h"
 #include "gateway/topic.h"
+#include "gateway/typing_places.h"
 #include "gateway/typing_watch.h"
 #include "gateway/uplink.h"
 #include "gateway/users.h"
