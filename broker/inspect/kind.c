@@ -98,6 +98,9 @@ const char *kind_find(struct bytes begin)
     if (strcmp(type, UNKNOWN) == 0 && bytes_has_prefix(begin, BYTES_LIT("PK\x03\x04"))) {
         return "application/zip";
     }
+    if (strcmp(type, UNKNOWN) == 0 && bytes_has_prefix(begin, BYTES_LIT("MZ"))) {
+        return "application/x-dosexec"; /* one that only DOS would run, or a broken one */
+    }
     if (strncmp(type, "text/", 5) == 0 || strcmp(type, "application/xml") == 0 ||
         strcmp(type, UNKNOWN) == 0) {
         page = page_type(begin);

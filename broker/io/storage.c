@@ -4,11 +4,11 @@
 #include "broker/io/storage.h"
 
 #include <errno.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "proto/encoding.h"
 #include "broker/io/storage_impl.h"
+#include "common/io/clock.h"
 
 #define KEY_FIRST_MAX 64u
 #define KEY_NEXT_MAX 80u
@@ -126,9 +126,7 @@ int storage_check(struct storage *s)
     struct buf back;
     int err, removed;
 
-    if (getrandom(random, sizeof(random), 0) != sizeof(random)) {
-        return ERR_IO;
-    }
+    clock_random(random, sizeof(random));
     hex_encode(random, sizeof(random), key + strlen(key));
     buf_init(&back, sizeof(key));
     err = s->ops->put(s, key, bytes_str(key));

@@ -10,13 +10,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "proto/encoding.h"
 #include "broker/io/storage_impl.h"
 #include "broker/io/storage_local.h"
+#include "common/io/clock.h"
 #include "common/mem.h"
 
 #define COPY_BYTES 65536u
@@ -185,9 +185,7 @@ static int store(struct storage *s, const char *key, const struct source *from)
     char temp[2 * sizeof(random) + 1];
     int fd, err;
 
-    if (getrandom(random, sizeof(random), 0) != sizeof(random)) {
-        return ERR_IO;
-    }
+    clock_random(random, sizeof(random));
     hex_encode(random, sizeof(random), temp);
     fd = openat(l->temp, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                 STORAGE_FILE_MODE);

@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "common/io/clock.h"
 
 /* Whoever writes a file for so long is dead, on whatever machine. */
 #define TEMP_AGE_MAX_S 86400
@@ -47,7 +48,7 @@ static bool is_stale(int folder, const char *name)
     struct stat st;
 
     return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-           time(NULL) - st.st_mtime > TEMP_AGE_MAX_S;
+           (int64_t)(clock_wall_ms() / 1000) - st.st_mtime > TEMP_AGE_MAX_S;
 }
 
 /* Best effort: what cannot be removed costs room and nothing else. */

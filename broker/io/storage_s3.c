@@ -4,11 +4,11 @@
  * one request is s3_call.c. */
 #include <curl/curl.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "broker/io/s3_client.h"
 #include "broker/io/storage_impl.h"
 #include "broker/openssl.h"
+#include "common/io/clock.h"
 #include "common/mem.h"
 
 #define DEFAULT_REGION "us-east-1"
@@ -127,7 +127,7 @@ static int s3_link(struct storage *s, const char *key, const struct storage_link
                                               .path = buf_bytes(&path),
                                               .content_type = link->content_type,
                                               .disposition = link->disposition,
-                                              .now_s = (uint64_t)time(NULL),
+                                              .now_s = clock_wall_ms() / 1000,
                                               .expires_s = link->expires_s},
                          &url);
         err = err == ERR_FULL ? ERR_LIMIT : err;
