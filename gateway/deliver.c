@@ -193,6 +193,9 @@ static void deliver_ack(struct gateway *g, const struct down_item *item)
     struct session *s = session_table_find(g->sessions, item->conn);
     struct inflight_entry entry;
 
+    if (http_upload_acked(g, item)) {
+        return;
+    }
     if (inflight_take(g->inflight, INFLIGHT_FRAME, item->conn, item->ack.frame_no, &entry) && s) {
         flusher_acked(g, s->sub.topic, entry.received_us);
     }
@@ -297,7 +300,10 @@ void deliver_item(void *gateway, const struct down_item *item)
         deliver_send(g, item);
         break;
     case DOWN_WANTED:
+        http_upload_wanted(g, item);
+        break;
     case DOWN_PULLED:
+        http_download_pulled(g, item);
         break;
     }
 }

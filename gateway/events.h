@@ -22,6 +22,7 @@
 #define EV_SOCKET_REFUSED "session_refused"
 #define EV_SOCKET_EVICTED "session_evicted"
 #define EV_SOCKET_KICKED "session_kicked"
+#define EV_DOWNLOAD_CUT "download_cut"
 #define EV_QUOTA_FAILED "quota_lease_failed"
 #define EV_WORKER_STARTED "worker_started"
 #define EV_WORKER_ENDED "worker_ended"

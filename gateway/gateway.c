@@ -188,6 +188,9 @@ static int listen_on_ports(struct gateway *g)
         .on_closed = opening_on_closed,
         .on_http = http_front_on_request,
         .on_http_gone = http_front_on_gone,
+        .is_http_streamed = http_front_is_streamed,
+        .on_http_body = http_upload_on_body,
+        .on_http_drained = http_download_on_drained,
     };
     const struct gateway_conf *conf = g->conf;
     const struct ws_conf ws = {.address = conf->listen_address,

@@ -105,8 +105,30 @@ void typing_leave(struct session *s);
 void http_front_on_request(void *arg, uint64_t request, const struct ws_request *req,
                            struct bytes body);
 void http_front_on_gone(void *arg, uint64_t request);
+bool http_front_is_streamed(void *arg, const struct ws_request *req); /* a file? */
 void http_front_answer(struct gateway *g, const struct down_item *item);
-void http_front_wait_over(struct gateway *g, uint64_t request);
+void http_front_wait_over(struct gateway *g, uint64_t request); /* 503 */
+void http_front_tick(struct gateway *g, uint64_t now_ms);
+uint32_t http_front_transfers(const struct gateway *g); /* files under way in either direction */
+
+/* --- http_download.c: files as answers ------------------------------------------------------- */
+void http_download_begin(struct gateway *g, uint64_t request, const struct down_http *http);
+void http_download_pulled(struct gateway *g, const struct down_item *item);
+void http_download_on_drained(void *arg, uint64_t request);
+void http_download_end(struct gateway *g, uint64_t request); /* again is nothing */
+void http_download_tick(struct gateway *g, uint64_t now_ms);
+uint32_t http_download_count(const struct gateway *g);
+
+/* --- http_upload.c: files as bodies of requests ----------------------------------------------- */
+/* Errors: ERR_LIMIT (too long for any upload), ERR_FULL (too many now), ERR_NOMEM. */
+NODISCARD int http_upload_begin(struct gateway *g, uint64_t request, uint64_t body_bytes);
+void http_upload_wanted(struct gateway *g, const struct down_item *item);
+void http_upload_on_body(void *arg, uint64_t request, struct bytes piece);
+/* Gives whether it was for one. */
+bool http_upload_acked(struct gateway *g, const struct down_item *item);
+bool http_upload_end(struct gateway *g, uint64_t request); /* gives whether there was one */
+void http_upload_tick(struct gateway *g, uint64_t now_ms);
+uint32_t http_upload_count(const struct gateway *g);
 
 /* --- upkeep.c: what is done by the clock ----------------------------------------------------- */
 void upkeep_tick(void *gateway); /* every UPKEEP_MS */

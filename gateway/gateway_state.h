@@ -25,6 +25,7 @@
 #include "gateway/topic.h"
 #include "gateway/typing_places.h"
 #include "gateway/typing_watch.h"
+#include "gateway/upload_budget.h"
 #include "gateway/uplink.h"
 #include "gateway/users.h"
 #include "proto/delivery.h"
@@ -80,11 +81,12 @@ struct gateway {
     struct inflight *inflight;
     struct typing_watch *typing;
     struct blobs *blobs;
-    struct upload_window *uploads_waiting; /* uploading.c */
-    uint32_t upload_bytes;                 /* on the way to brokers */
-    uint64_t blob_serial;                  /* the last one used */
-    struct session *idle;                  /* all sessions, the longest silent first */
-    struct session *dead;                  /* freed at the end of the turn */
+    struct upload_budget upload_budget;
+    struct http_upload *uploads;     /* http_upload.c: bodies on their way to brokers, by request */
+    struct http_download *downloads; /* http_download.c: files on their way to clients */
+    uint64_t blob_serial;            /* the last one used */
+    struct session *idle;            /* all sessions, the longest silent first */
+    struct session *dead;            /* freed at the end of the turn */
     struct loop_task sweep;
 
     struct flusher flusher;

@@ -125,6 +125,7 @@ void upkeep_tick(void *gateway)
         return;
     }
     check_inflight(g, now_ms);
+    http_front_tick(g, now_ms);
     typing_tick(g, now_ms);
     if (++g->ticks % TICKS_PER_SECOND != 0) {
         return;
