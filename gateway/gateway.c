@@ -130,6 +130,7 @@ static bool make_pure_parts(struct gateway *g)
                                             .expiry_s = conf->channel_expiry_s,
                                             .bytes = conf->channel_buffer_bytes};
     g->user_limit = gateway_conf_user_limit(conf);
+    g->upload_budget.rate = conf->upload_bytes_per_second;
     buf_init(&g->out, SEND_BUF_MAX);
     buf_init(&g->frame, FRAME_BUF_MAX);
     buf_init(&g->deflated, FRAME_BUF_MAX);
@@ -170,7 +171,8 @@ static bool make_timers(struct gateway *g)
 {
     g->tick = loop_timer_new(g->loop, upkeep_tick, g);
     g->drain.timer = loop_timer_new(g->loop, drain_on_tick, g);
-    if (!g->tick || !g->drain.timer) {
+    g->upload_timer = loop_timer_new(g->loop, uploads_look, g);
+    if (!g->tick || !g->drain.timer || !g->upload_timer) {
         return false;
     }
     loop_timer_start(g->tick, UPKEEP_MS, UPKEEP_MS);
@@ -278,6 +280,7 @@ void gateway_free(struct gateway *g)
     flusher_done(g);
     loop_timer_free(g->tick);
     loop_timer_free(g->drain.timer);
+    loop_timer_free(g->upload_timer);
     topic_table_done(&g->topics);
     user_table_done(&g->users);
     address_table_done(&g->addresses);

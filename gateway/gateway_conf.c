@@ -75,6 +75,10 @@ const struct conf_row gateway_conf_rows[] = {
     {"redis-url", "REDIS_URL", CONF_STR, AT(redis_url), "",
      "redis://127.0.0.1:6379/0", 0, 0, NULL, true, false,
      "redis://[:password@]host[:port][/db] or unix:///path[?db=n]."},
+    {"upload-bytes-per-second", "UPLOAD_BYTES_PER_SECOND", CONF_U32, AT(upload_bytes_per_second),
+     "bytes/s", "8388608", 0, UINT32_MAX, NULL, false, false,
+     "Bytes of files that one process takes in a second, so that uploads leave the processor to chats; "
+     "0 is no limit."},
     {"user-rate-limit", "USER_RATE_LIMIT", CONF_STR, AT(user_rate_limit), "messages/60s",
      "", 0, 0, NULL, false, false,
      "Messages of one user over all gateways; 0 is no limit, empty is five times WEBSOCKET_RATE_LIMIT."},

@@ -19,6 +19,7 @@ struct gateway_conf {
     char *allowed_hosts;              /* ALLOWED_HOSTS, as Django's */
     char *csrf_trusted_origins;       /* CSRF_TRUSTED_ORIGINS: whole origins */
     uint32_t rate_limit;              /* WEBSOCKET_RATE_LIMIT per socket and 60 s; 0 = none */
+    uint32_t upload_bytes_per_second; /* UPLOAD_BYTES_PER_SECOND; 0 = no limit */
     char *user_rate_limit;            /* USER_RATE_LIMIT; empty = 5 x rate_limit */
     uint32_t message_max_bytes;       /* WEBSOCKET_MESSAGE_MAX_SIZE */
     uint32_t idle_timeout_s;          /* WEBSOCKET_CONNECTION_TIMEOUT; 0 = never */

@@ -51,6 +51,10 @@ void receiving_refuse(struct session *s, uint64_t frame_no);
 /* Nothing holds its reading up any more? Then it is read again. */
 void receiving_go_on(struct session *s);
 
+/* --- uploading.c: the budget of all uploads --------------------------------------------------- */
+void uploads_look(void *gateway);        /* may somebody be read again? */
+void uploads_counted(struct gateway *g); /* after upload_budget_count and _must_wait */
+
 /* --- uploading.c: files that sockets send ---------------------------------------------------- */
 /* An envelope of upload_file, upload_chunk or cancel_upload. */
 void uploading_make(const struct session *s, const struct client_msg *msg, uint64_t received_us,

@@ -82,6 +82,7 @@ struct gateway {
     struct typing_watch *typing;
     struct blobs *blobs;
     struct upload_budget upload_budget;
+    struct loop_timer *upload_timer;
     struct http_upload *uploads;     /* http_upload.c: bodies on their way to brokers, by request */
     struct http_download *downloads; /* http_download.c: files on their way to clients */
     uint64_t blob_serial;            /* the last one used */

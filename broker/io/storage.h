@@ -52,8 +52,8 @@ void storage_free(struct storage *s);
  * new one. Durable on return.
  * Errors: ERR_CONFLICT when the key is the folder of others, or one of others its folder. */
 NODISCARD int storage_put(struct storage *s, const char *key, struct bytes data);
-/* The same, but not durable until the system writes it of itself: for what is checked when it is
- * read, and can be had again. Costs no wait for a disk. */
+/* The same, but neither atomic nor durable until the system writes it of itself: for what is
+ * checked when it is read, and can be had again. Costs no wait for a disk. */
 NODISCARD int storage_stage(struct storage *s, const char *key, struct bytes data);
 
 /* A file without a name to put something together in, for storage_put_file, on the same disk if the

@@ -5,7 +5,8 @@
  *
  *      ~tmp/<random>  --fdatasync, rename-->  ab/cd/name  --fsync of ab/cd
  *
- * What is only staged is not synced. A spool file of ours is not copied but given a name.
+ * What is only staged is written in its place and not synced. A spool file of ours is not copied
+ * but given a name.
  *
  * Several processes may share the directory. Folders that are emptied are removed, maybe while
  * somebody else puts a file into them, who then makes them again. Called by storage.c. */
@@ -162,23 +163,23 @@ static int fill(int fd, const struct source *from)
 {
     int err = from->fd < 0 ? write_all(fd, from->data) : copy_file(fd, from);
 
-    return err == 0 && !from->is_staged && fdatasync(fd) != 0 ? storage_errno(errno) : err;
+    return err == 0 && fdatasync(fd) != 0 ? storage_errno(errno) : err;
 }
 
 /* Give the finished file its place. */
-static int move_to(const struct storage_local *l, const char *temp, const char *key, bool is_staged)
+static int move_to(const struct storage_local *l, const char *temp, const char *key)
 {
     struct place p;
     int err = ERR_NOT_FOUND;
 
     for (int i = 0; i < PLACE_TRIES && err == ERR_NOT_FOUND; i++) {
-        err = place_open(l, key, is_staged ? WALK_MAKE : WALK_MAKE_DURABLE, &p);
+        err = place_open(l, key, WALK_MAKE_DURABLE, &p);
         if (err) {
             continue;
         }
         if (renameat(l->temp, temp, p.folder, p.name) != 0) {
             err = errno == EISDIR ? ERR_CONFLICT : storage_errno(errno);
-        } else if (!is_staged && fsync(p.folder) != 0) {
+        } else if (fsync(p.folder) != 0) {
             err = storage_errno(errno);
         }
         close(p.folder);
@@ -222,16 +223,42 @@ static int write_temp(const struct storage_local *l, const struct source *from, 
     return close(fd) != 0 && err == 0 ? storage_errno(errno) : err;
 }
 
+/* Straight into its place: whoever reads it sees by its digest whether it is whole. */
+static int stage(const struct storage_local *l, const char *key, const struct source *from)
+{
+    struct place p;
+    int err = ERR_NOT_FOUND, fd = -1;
+
+    for (int i = 0; i < PLACE_TRIES && err == ERR_NOT_FOUND; i++) {
+        err = place_open(l, key, WALK_MAKE, &p);
+        if (err) {
+            continue;
+        }
+        fd = openat(p.folder, p.name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+                    STORAGE_FILE_MODE);
+        err = fd >= 0 ? 0 : errno == EISDIR ? ERR_CONFLICT : storage_errno(errno);
+        close(p.folder);
+    }
+    if (err) {
+        return err == ERR_NOT_FOUND ? ERR_IO : err;
+    }
+    err = write_all(fd, from->data);
+    return close(fd) != 0 && err == 0 ? storage_errno(errno) : err;
+}
+
 static int store(struct storage *s, const char *key, const struct source *from)
 {
     const struct storage_local *l = local_of(s);
     char temp[TEMP_NAME_BYTES + 1];
     int err;
 
+    if (from->is_staged) {
+        return stage(l, key, from);
+    }
     make_temp_name(temp);
     err = adopt(l, from, temp) ? 0 : write_temp(l, from, temp);
     if (err == 0) {
-        err = move_to(l, temp, key, from->is_staged);
+        err = move_to(l, temp, key);
     }
     if (err) {
         (void)unlinkat(l->temp, temp, 0);

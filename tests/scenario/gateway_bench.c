@@ -34,8 +34,9 @@ static void no_log(void *arg, struct bytes line)
 
 int bench_set_up(void **state)
 {
-    char *argv[] = {"kibray-gateway", "--gateway-name", "gw1", NULL};
-    const struct conf_input input = {3, argv, look_up, NULL};
+    char *argv[] = {
+        "kibray-gateway", "--gateway-name", "gw1", "--upload-bytes-per-second", "0", NULL};
+    const struct conf_input input = {5, argv, look_up, NULL};
     struct conf_words words;
     struct buf problem;
     int err = 0;
@@ -219,7 +220,7 @@ static bool answer_blob(void)
     if (bench.holds_blobs || !fake_redis_link(BLOBS)) {
         return false;
     }
-    if ((c = fake_redis_find(BLOBS, "SET", NULL))) {
+    if ((c = fake_redis_find(BLOBS, "EVAL", NULL))) {
         bench.blob_puts++;
         fake_redis_answer(BLOBS, c, 0, &ok);
     } else if ((c = fake_redis_find(BLOBS, "GETDEL", NULL))) {
