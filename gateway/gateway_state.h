@@ -28,6 +28,7 @@
 #include "gateway/upload_budget.h"
 #include "gateway/uplink.h"
 #include "gateway/users.h"
+#include "gateway/web_files.h"
 #include "proto/delivery.h"
 
 #define SEND_MAX_BYTES (256u * 1024u) /* of one write */
@@ -81,6 +82,7 @@ struct gateway {
     struct inflight *inflight;
     struct typing_watch *typing;
     struct blobs *blobs;
+    struct web_files *web; /* NULL: none is served */
     struct upload_budget upload_budget;
     struct loop_timer *upload_timer;
     struct http_upload *uploads;     /* http_upload.c: bodies on their way to brokers, by request */
