@@ -20,7 +20,7 @@
 struct media_work {
     int64_t id;
     bool is_thumbnail;
-    bool is_head; /* answered here: the storage's addresses are good for GET only */
+    bool is_head;    /* answered here: the storage's addresses are good for GET only */
     struct buf name; /* decoded */
     struct buf range, if_range, if_none_match;
 };
@@ -95,8 +95,8 @@ static void answer_file(struct request *req, const struct http_file *file, const
 {
     const struct media_work *w = req->media;
     /* RFC 9110 §14.2: of a HEAD no range is looked at. */
-    const struct http_file_request wanted = {.range = w->is_head ? BYTES_NONE
-                                                                 : buf_bytes(&w->range),
+    const struct http_file_request wanted = {.range =
+                                                 w->is_head ? BYTES_NONE : buf_bytes(&w->range),
                                              .if_range = buf_bytes(&w->if_range),
                                              .if_none_match = buf_bytes(&w->if_none_match)};
     struct http_file_answer a;

@@ -6,8 +6,8 @@
  *
  * A piece is kept until it is acknowledged; one that is not in time goes again, once. With
  * BODY_WINDOW of them unanswered, or too much on the way of all (upload_budget.c), nothing is read:
- * the rest waits at the client. Whatever the broker answers ends it; what ends before its last piece
- * is acknowledged is cancelled. */
+ * the rest waits at the client. Whatever the broker answers ends it; what ends before its last
+ * piece is acknowledged is cancelled. */
 #include "common/io/clock.h"
 #include "gateway/gateway_glue.h"
 #include "gateway/gateway_metrics.h"
@@ -97,8 +97,8 @@ static void cancel(struct http_upload *u)
                                     .action = UPLOAD_CANCEL,
                                     .is_http = true,
                                     .upload_id = bytes_str(u->upload_id)};
-    err = gateway_send_up(g, partition_of(env.upload.topic, g->conf->partitions), UPLINK_AGAIN,
-                          &env);
+    err =
+        gateway_send_up(g, partition_of(env.upload.topic, g->conf->partitions), UPLINK_AGAIN, &env);
     (void)err; /* it expires by itself */
 }
 
