@@ -39,6 +39,7 @@ struct batch_part { /* of one partition */
     struct entry_id last;
     int64_t lowest_id; /* of its content; 0 = none */
     bool has_stores;   /* also receipts: its position moves */
+    bool has_gone;     /* dead gateway: people's sockets to be taken out of the record */
 };
 
 struct batch {
@@ -62,6 +63,7 @@ struct batch {
     unsigned refs;       /* callbacks that will still name this batch */
     int failure;         /* of a look-up */
     bool is_prepared, is_dropped, is_presence_tick;
+    bool is_presence_all; /* the tick tells all that was chosen before it */
 };
 
 /* Read and not yet committed. */

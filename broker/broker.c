@@ -3,7 +3,7 @@
  *
  *   read link -> intake -> pipeline -> store / egress -> command link
  *                            ^ coordinator (leases), gateway_watch, access_watch (kicks),
- *                              notify_watch (what people are to be told)
+ *                              notify_watch (what people are to be told), retention
  *
  * The pipeline only works while both Redis links and the store are up. */
 #include "broker/broker.h"
@@ -21,6 +21,7 @@
 #include "broker/io/store_pg.h"
 #include "broker/notify_watch.h"
 #include "broker/push.h"
+#include "broker/retention.h"
 #include "common/health.h"
 #include "common/io/clock.h"
 #include "common/io/status_http.h"
@@ -50,6 +51,7 @@ struct broker {
     struct gateway_watch *watch;
     struct access_watch *access;
     struct notify_watch *notify;
+    struct retention *retention;
     struct push *push;
     struct files *files;
     struct status_http *status;
@@ -86,6 +88,7 @@ static void on_up(struct broker *b)
     gateway_watch_start(b->watch);
     access_watch_start(b->access);
     notify_watch_start(b->notify);
+    retention_start(b->retention);
     push_start(b->push);
     files_start(b->files);
 }
@@ -104,6 +107,7 @@ static void on_down(struct broker *b)
     gateway_watch_pause(b->watch);
     access_watch_pause(b->access);
     notify_watch_pause(b->notify);
+    retention_pause(b->retention);
     push_pause(b->push);
     files_pause(b->files);
     if (b->is_leaving) {
@@ -204,6 +208,7 @@ static void free_parts(struct broker *b)
     gateway_watch_free(b->watch);
     access_watch_free(b->access);
     notify_watch_free(b->notify);
+    retention_free(b->retention);
     push_free(b->push);
     files_free(b->files);
     coordinator_free(b->coordinator);
@@ -271,6 +276,15 @@ static struct access_watch *build_access_watch(struct broker *b)
                                                         .arg = b});
 }
 
+static struct retention *build_retention(struct broker *b)
+{
+    return retention_new(&(struct retention_deps){.loop = b->loop,
+                                                  .store = b->store,
+                                                  .conf = b->conf,
+                                                  .is_owner = owns_first_partition,
+                                                  .arg = b});
+}
+
 static struct notify_watch *build_notify_watch(struct broker *b)
 {
     return notify_watch_new(&(struct notify_watch_deps){.loop = b->loop,
@@ -307,7 +321,8 @@ static int build_work(struct broker *b)
                                                        .conf = b->conf,
                                                        .clock = &b->clock,
                                                        .keys = b->keys,
-                                                       .files = b->files});
+                                                       .files = b->files,
+                                                       .vapid_public = b->push_keys->vapid_public});
     if (!b->requests) {
         return ERR_NOMEM;
     }
@@ -329,13 +344,16 @@ static int build_work(struct broker *b)
     b->watch = gateway_watch_new(b->loop, b->command, b->pipeline, b->conf);
     b->access = build_access_watch(b);
     b->notify = build_notify_watch(b);
+    b->retention = build_retention(b);
     b->push = push_new(&(struct push_deps){.loop = b->loop,
                                            .redis = b->command,
                                            .store = b->store,
                                            .conf = b->conf,
                                            .keys = b->push_keys});
-    return b->intake && b->coordinator && b->watch && b->access && b->notify && b->push ? 0
-                                                                                        : ERR_NOMEM;
+    return b->intake && b->coordinator && b->watch && b->access && b->notify && b->retention &&
+                   b->push
+               ? 0
+               : ERR_NOMEM;
 }
 
 static void make_owner(struct broker *b)

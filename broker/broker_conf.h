@@ -29,7 +29,8 @@ struct broker_conf {
     uint32_t room_presence_limit;
     uint32_t resume_limit; /* frames that since= may bring */
     uint32_t presence_grace_s, push_delay_s;
-    char *service_key; /* of services that notify; empty = nobody may */
+    uint32_t notification_retention_days; /* 0 = all are kept */
+    char *service_key;                    /* of services that notify; empty = nobody may */
     bool channel_auto_create;
 
     char *fcm_credentials_file, *fcm_url;

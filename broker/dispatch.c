@@ -155,11 +155,9 @@ static void enter(struct world *w, struct work *work)
 
 static void leave(struct world *w, struct work *work)
 {
-    bool is_last;
-
     switch (work->room->kind) {
     case TOPIC_KIND_USER:
-        room_remove(work->room, work->gateway, work->env.conn, &is_last);
+        handle_notifications_leave(w, work);
         return;
     case TOPIC_KIND_STATUS:
         handle_status_leave(w, work);

@@ -67,6 +67,9 @@ void handle_batch_update(struct world *w, struct work *work);
 void handle_notify(struct world *w, struct work *work);
 void handle_notification_frame(struct world *w, struct work *work);
 void handle_notifications_join(struct world *w, struct work *work);
+void handle_notifications_leave(struct world *w, struct work *work);
+/* The last sockets of these people have gone without a word; `users` lives as long as the batch. */
+void notifications_gone(struct world *w, enum user_op_kind kind, struct bytes users);
 void handle_status_join(struct world *w, struct work *work);
 void handle_status_leave(struct world *w, struct work *work);
 void handle_status_frame(struct world *w, struct work *work);

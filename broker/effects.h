@@ -28,7 +28,7 @@ struct work;
 
 struct people_op { /* what is done for the sockets of people, when the batch is committed */
     struct user_op op;
-    const struct work *work; /* who is answered */
+    const struct work *work; /* who is answered; NULL: nobody */
 };
 
 struct effects {

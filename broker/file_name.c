@@ -87,6 +87,16 @@ static uint32_t next_char(struct bytes *rest)
     return c;
 }
 
+static struct bytes last_component(struct bytes name)
+{
+    size_t begin = name.len;
+
+    while (begin > 0 && name.ptr[begin - 1] != '/' && name.ptr[begin - 1] != '\\') {
+        begin--;
+    }
+    return bytes_skip(name, begin);
+}
+
 /* ---- what runs ---- */
 
 /* The extension that is being read, and how many spaces stand behind it. */
@@ -135,13 +145,11 @@ bool file_name_is_executable(struct bytes name)
 
     extension_begin(&now, false);
     extension_begin(&before, false);
+    name = last_component(name);
     while (name.len > 0) {
         uint32_t c = next_char(&name);
 
-        if (c == '/' || c == '\\') {
-            extension_begin(&now, false);
-            extension_begin(&before, false);
-        } else if (c == ':') { /* what follows names a part of the same file */
+        if (c == ':') { /* what follows names a part of the same file */
             if (extension_runs(now.len > 0 ? &now : &before)) {
                 return true;
             }
@@ -157,16 +165,6 @@ bool file_name_is_executable(struct bytes name)
 }
 
 /* ---- cleaning ---- */
-
-static struct bytes last_component(struct bytes name)
-{
-    size_t begin = name.len;
-
-    while (begin > 0 && name.ptr[begin - 1] != '/' && name.ptr[begin - 1] != '\\') {
-        begin--;
-    }
-    return bytes_skip(name, begin);
-}
 
 int file_name_clean(struct bytes name, struct buf *out)
 {

@@ -51,6 +51,39 @@ void handle_notifications_join(struct world *w, struct work *work)
     }
 }
 
+void notifications_gone(struct world *w, enum user_op_kind kind, struct bytes users)
+{
+    struct up_notify *whom = arena_alloc(w->fx->arena, sizeof(*whom));
+    const struct user_op op = {.kind = kind, .notify = whom};
+
+    if (!whom) {
+        w->fx->err = ERR_NOMEM;
+        return;
+    }
+    *whom = (struct up_notify){.users = users};
+    effects_people(w->fx, &op, NULL);
+}
+
+/* Also when the connection is not there any more: a run before this one may have removed it from
+ * the record and not have come to the operation. */
+void handle_notifications_leave(struct world *w, struct work *work)
+{
+    char *user;
+    bool is_last;
+
+    room_remove(work->room, work->gateway, work->env.conn, &is_last);
+    if (work->env.leave.is_clean || !room_is_empty(work->room)) {
+        return;
+    }
+    user = arena_alloc(w->fx->arena, 8);
+    if (!user) {
+        w->fx->err = ERR_NOMEM;
+        return;
+    }
+    notify_user_put(user, work->room->owner_id);
+    notifications_gone(w, OP_BROKE, bytes_of(user, 8));
+}
+
 void handle_notification_frame(struct world *w, struct work *work)
 {
     const struct client_msg *msg = &work->env.frame.msg;

@@ -33,6 +33,7 @@
     X(DEVICE_ADD, "POST", "/api/notifications/devices/", "device_add")                             \
     X(DEVICE_REMOVE, "DELETE", "/api/notifications/devices/", "device_remove")                     \
     X(PUSH_TEST, "POST", "/api/notifications/devices/test_notification/", "push_test")             \
+    X(VAPID_KEY, "GET", "/api/notifications/vapid-key/", "vapid_key")                              \
     X(UPLOAD, "POST", "/api/uploads/", "upload")                                                   \
     X(MEDIA, "GET", "/media/attachments/<id>/<name>", "media")
 

@@ -178,3 +178,15 @@ int http_push_test(int64_t devices, struct buf *out)
     json_end_object(&j);
     return finish(&j, start);
 }
+
+int http_vapid_key(struct bytes key, struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j;
+
+    json_out_init(&j, out);
+    json_begin_object(&j);
+    json_kstr(&j, "public_key", key);
+    json_end_object(&j);
+    return finish(&j, start);
+}

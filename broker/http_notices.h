@@ -21,3 +21,5 @@ NODISCARD int http_devices(const struct device_row *rows, size_t count, struct b
 NODISCARD int http_device(const struct device_row *row, struct buf *out);
 /* {"devices":n}: to how many a test goes. */
 NODISCARD int http_push_test(int64_t devices, struct buf *out);
+/* {"public_key"}: what a browser subscribes with. */
+NODISCARD int http_vapid_key(struct bytes key, struct buf *out);

@@ -101,6 +101,9 @@ void pipeline_finish_delivered(struct pipeline *pl)
                 part->p->delivered = part->last;
             }
         }
+        if (b->is_presence_tick) {
+            pipeline_store_presence(pl, b);
+        }
         pipeline_remove_batch(pl, b);
         pl->deps.on_room(pl->deps.arg);
     }

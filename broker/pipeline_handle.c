@@ -144,26 +144,41 @@ static void handle_again(struct pipeline *pl, struct world *world, struct batch 
     }
 }
 
+/* A dead gateway's sockets in one partition; `users` have no other one: 8 bytes each. */
+struct gone {
+    struct world *world;
+    char *users;
+    size_t count;
+};
+
 static void on_user_gone(void *arg, struct room *room, int64_t user_id, struct bytes username)
 {
-    if (room->kind == TOPIC_KIND_STATUS) {
-        status_user_gone(arg, user_id, username);
+    struct gone *gone = arg;
+
+    switch (room->kind) {
+    case TOPIC_KIND_STATUS:
+        status_user_gone(gone->world, user_id, username);
+        break;
+    case TOPIC_KIND_USER:
+        notify_user_put(gone->users + 8 * gone->count++, user_id);
+        break;
+    case TOPIC_KIND_CHAT:
+        announce_typing(gone->world, room, user_id, username, TYPING_STOP);
+        announce_presence(gone->world, room, false, user_id, username);
+        break;
+    case TOPIC_KIND_NONE:
+        break;
     }
-    if (room->kind != TOPIC_KIND_CHAT) {
-        return;
-    }
-    announce_typing(arg, room, user_id, username, TYPING_STOP);
-    announce_presence(arg, room, false, user_id, username);
 }
 
-/* Removes every connection of one gateway from a room's record. */
-static void record_dead_gateway(struct pipeline *pl, uint32_t partition, const struct room *room,
+/* Removes every connection of one gateway from a record of rooms. */
+static void record_dead_gateway(struct pipeline *pl, uint32_t partition, struct bytes record,
                                 struct bytes gateway)
 {
     static const char script[] = "for _, f in ipairs(redis.call('HKEYS', KEYS[1])) do "
                                  "if string.sub(f, 1, #ARGV[1] + 1) == ARGV[1] .. '/' then "
                                  "redis.call('HDEL', KEYS[1], f) end end return 1";
-    struct stream_key key = key_sub(pl->deps.conf->redis_prefix, partition, room_record(room));
+    struct stream_key key = key_sub(pl->deps.conf->redis_prefix, partition, record);
     int err = redis_link_command(pl->deps.redis,
                                  (struct bytes[]){BYTES_LIT("EVAL"), bytes_str(script),
                                                   BYTES_LIT("1"), stream_key_bytes(&key), gateway},
@@ -173,31 +188,59 @@ static void record_dead_gateway(struct pipeline *pl, uint32_t partition, const s
     }
 }
 
-static void remove_from_room(struct pipeline *pl, struct world *world,
-                             const struct batch_part *part, struct room *room, struct bytes gateway)
+void pipeline_forget_gone(struct pipeline *pl, const struct batch *b)
 {
-    if (room->kind != TOPIC_KIND_USER) { /* they share a record: once is enough */
-        record_dead_gateway(pl, part->p->id, room, gateway);
+    for (size_t i = 0; i < b->part_count; i++) {
+        if (b->parts[i].has_gone) {
+            record_dead_gateway(pl, b->parts[i].p->id, BYTES_LIT(ROOM_RECORD_USERS),
+                                b->dead_gateway);
+        }
     }
-    room_remove_gateway(room, gateway, on_user_gone, world);
+}
+
+/* How many of the partition's people have sockets at the gateway. */
+static size_t count_people(const struct partition *p, struct bytes gateway)
+{
+    const struct room *room;
+    size_t count = 0;
+
+    for (room = p->rooms.table; room; room = room->hh.next) {
+        count += room->kind == TOPIC_KIND_USER && room_has_gateway(room, gateway);
+    }
+    return count;
+}
+
+static void remove_from_part(struct pipeline *pl, struct world *world, struct batch_part *part,
+                             struct bytes gateway)
+{
+    size_t people = count_people(part->p, gateway);
+    struct gone gone = {.world = world, .users = arena_alloc(world->fx->arena, 8 * people + 8)};
+    struct room *room, *tmp;
+
+    if (!gone.users) {
+        world->fx->err = ERR_NOMEM;
+        return;
+    }
+    HASH_ITER(hh, part->p->rooms.table, room, tmp) {
+        if (!room_has_gateway(room, gateway)) {
+            continue;
+        }
+        if (room->kind != TOPIC_KIND_USER) {
+            record_dead_gateway(pl, part->p->id, room_record(room), gateway);
+        }
+        room_remove_gateway(room, gateway, on_user_gone, &gone);
+    }
+    part->has_gone = people > 0;
+    if (gone.count > 0) {
+        notifications_gone(world, OP_GONE, bytes_of(gone.users, 8 * gone.count));
+    }
 }
 
 static void handle_dead_gateway(struct pipeline *pl, struct world *world, struct batch *b)
 {
-    struct room *room, *tmp;
-
-    for (size_t i = 0; i < b->part_count; i++) {
-        const struct room *of_users = NULL;
+    for (size_t i = 0; i < b->part_count && !world->fx->err; i++) {
         effects_begin(world->fx, b->parts[i].p->id, (struct entry_id){0, 0});
-        HASH_ITER(hh, b->parts[i].p->rooms.table, room, tmp) {
-            if (room_has_gateway(room, b->dead_gateway)) {
-                of_users = room->kind == TOPIC_KIND_USER ? room : of_users;
-                remove_from_room(pl, world, &b->parts[i], room, b->dead_gateway);
-            }
-        }
-        if (of_users) {
-            record_dead_gateway(pl, b->parts[i].p->id, of_users, b->dead_gateway);
-        }
+        remove_from_part(pl, world, &b->parts[i], b->dead_gateway);
     }
     log_info("gateway_removed", LOG_BYTES("gateway", b->dead_gateway),
              LOG_U64("batches", pl->batch_count));

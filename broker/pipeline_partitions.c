@@ -151,7 +151,8 @@ void pipeline_finish_draining(struct pipeline *pl)
 {
     for (uint32_t i = 0; i < pl->deps.conf->partitions; i++) {
         struct partition *p = &pl->partitions[i];
-        if (p->state != PARTITION_DRAINING || is_under_way(pl, p)) {
+        if (p->state != PARTITION_DRAINING || is_under_way(pl, p) ||
+            !pipeline_presence_is_told(pl, p)) {
             continue;
         }
         if (entry_id_cmp(p->delivered, p->watermark) > 0) {
@@ -263,8 +264,6 @@ void pipeline_drop_all(struct pipeline *pl)
     }
     recent_clear(pl->recent);
     targets_clear(pl->targets);
-    presence_clear(pl->presence);
-    pl->is_presence_tick_under_way = false;
     id_pool_empty(pl->ids);
 }
 

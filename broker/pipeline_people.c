@@ -4,7 +4,9 @@
  * user's own seq, so that gateways know a repeat, and to the one who asked. The batch counts as
  * delivered when that is on its way, too; a death before makes a successor do it again.
  *
- *   committed -> store_user_ops -> rows -> frames -> egress -> (watermark) */
+ *   committed -> store_user_ops -> rows -> frames -> egress -> (watermark)
+ *
+ * OP_GONE and OP_BROKE end with the database: there is nothing to show. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -112,6 +114,9 @@ static void show(struct pipeline *pl, struct batch *b, const struct user_op_row 
 {
     struct shown s = {.row = row, .op = &b->fx.ops[row->op]};
 
+    if (!s.op->work) {
+        return;
+    }
     s.world.fx = &b->people_fx;
     if (s.world.fx->open.partition != s.op->work->origin.partition) {
         /* Of no entry: repeats are known by the user's seq. */
@@ -130,6 +135,9 @@ static void show(struct pipeline *pl, struct batch *b, const struct user_op_row 
     case OP_READ_ALL:
     case OP_DISMISS:
         show_mark(&s);
+        break;
+    case OP_GONE:
+    case OP_BROKE:
         break;
     }
 }
@@ -157,6 +165,7 @@ static void on_done(void *arg, int err, const struct user_op_row *rows, size_t c
         pipeline_abort_from(pl, pl->batches, AFTER_PAUSE);
         return;
     }
+    pipeline_forget_gone(pl, b);
     pipeline_send(pl, b, &b->people_fx);
 }
 
@@ -166,6 +175,7 @@ bool pipeline_do_people(struct pipeline *pl, struct batch *b)
     int err;
 
     if (b->fx.op_count == 0) {
+        pipeline_forget_gone(pl, b);
         return true;
     }
     ops = arena_alloc(b->arena, b->fx.op_count * sizeof(*ops));
@@ -183,74 +193,4 @@ bool pipeline_do_people(struct pipeline *pl, struct batch *b)
     b->refs++;
     b->deliveries++;
     return true;
-}
-
-/* ---- presence ---- */
-
-static struct partition *status_partition(struct pipeline *pl)
-{
-    return &pl->partitions[partition_of(BYTES_LIT(TOPIC_STATUS), pl->deps.conf->partitions)];
-}
-
-void pipeline_on_presence_time(void *pipeline)
-{
-    struct pipeline *pl = pipeline;
-    struct partition *p = status_partition(pl);
-    struct batch *b;
-
-    struct room *room = rooms_find(&p->rooms, BYTES_LIT(TOPIC_STATUS));
-    bool is_loaded = room && room->is_loaded;
-
-    /* Just taken over: who is shown must be known before somebody names the room, else nobody
-     * would notice that they are gone. */
-    if (p->state != PARTITION_ACTIVE || pl->is_presence_tick_under_way || !pipeline_has_room(pl) ||
-        (is_loaded && !presence_is_due(pl->presence, clock_wall_ms()))) {
-        return;
-    }
-    b = pipeline_new_batch(pl);
-    if (!b) {
-        return;
-    }
-    b->is_presence_tick = true;
-    pl->is_presence_tick_under_way = true;
-    batch_part(b, p)->last = p->delivered;
-    pipeline_submit(pl, b);
-}
-
-static void on_presence_stored(void *arg, int err)
-{
-    (void)arg;
-    if (err) {
-        log_warn("presence_not_stored", LOG_ERR(err)); /* told anyhow; the next change stores it */
-    }
-}
-
-void pipeline_handle_presence(struct pipeline *pl, struct world *world, struct batch *b)
-{
-    struct partition *p = b->parts[0].p;
-    struct room *room = rooms_find(&p->rooms, BYTES_LIT(TOPIC_STATUS));
-    int err;
-
-    pl->is_presence_tick_under_way = false;
-    if (!room || !room->is_loaded) {
-        return;
-    }
-    effects_begin(world->fx, p->id, (struct entry_id){0, 0});
-    status_tick(world, room);
-    if (world->fx->presence_count == 0) {
-        return;
-    }
-    err = store_presence(pl->deps.store, world->fx->presence, world->fx->presence_count,
-                         on_presence_stored, pl);
-    if (err) {
-        on_presence_stored(pl, err);
-    }
-}
-
-void pipeline_forget_presence(struct pipeline *pl, const struct partition *p)
-{
-    if (p == status_partition(pl)) {
-        presence_clear(pl->presence);
-        pl->is_presence_tick_under_way = false;
-    }
 }

@@ -27,7 +27,12 @@ struct pipeline {
     struct recent *recent;
     struct targets *targets;
     struct presence *presence;
-    bool is_presence_tick_under_way;
+    bool is_presence_tick_under_way; /* not handled yet */
+    struct {
+        uint32_t generation;   /* raised when writes under way are not ours to judge any more */
+        uint32_t ticks;        /* with changes, not stored yet */
+        struct entry_id until; /* what was chosen up to here is told and stored */
+    } shown;
     struct id_pool *ids;
     struct buf scratch;
     struct loop_timer *retry_timer, *watermark_timer, *evict_timer, *presence_timer;
@@ -44,6 +49,9 @@ struct pipeline {
 
 /* pipeline_handle.c: handle all works of a prepared batch. 0, or the batch must be aborted. */
 NODISCARD int pipeline_handle(struct pipeline *pl, struct batch *b);
+/* The sockets of people that a dead gateway had, out of the record in Redis: when what follows from
+ * it is in the database, so that a successor finds them until then. */
+void pipeline_forget_gone(struct pipeline *pl, const struct batch *b);
 bool pipeline_is_poison(const struct pipeline *pl, const struct origin *origin);
 /* pipeline_repair.c: a commit failed; the batch is FAILED. */
 void pipeline_commit_failed(struct pipeline *pl, struct batch *b, int err);
@@ -67,8 +75,13 @@ void pipeline_on_told(void *arg, int err, const struct redis_value *v);
 bool pipeline_notify(struct pipeline *pl, struct batch *b); /* false: it was aborted */
 /* pipeline_people.c */
 bool pipeline_do_people(struct pipeline *pl, struct batch *b); /* false: it was aborted */
+/* pipeline_presence.c */
 void pipeline_on_presence_time(void *pipeline);
 void pipeline_handle_presence(struct pipeline *pl, struct world *world, struct batch *b);
+void pipeline_store_presence(struct pipeline *pl, struct batch *b); /* the tick was delivered */
+bool pipeline_presence_is_told(struct pipeline *pl, const struct partition *p); /* and stored */
+/* How far a successor need not read again. */
+struct entry_id pipeline_settled(struct pipeline *pl, const struct partition *p);
 void pipeline_forget_presence(struct pipeline *pl, const struct partition *p);
 /* content_log.c */
 void content_log_write(struct pipeline *pl, struct batch *b);

@@ -30,7 +30,7 @@ struct person {
 struct presence {
     struct person *people, *changed, *grace;
     struct person *given; /* whose name the caller may still look at */
-    uint32_t grace_ms;
+    uint32_t grace_ms, said_count;
 };
 
 struct presence *presence_new(uint32_t grace_ms)
@@ -67,8 +67,17 @@ static void set_grace(struct presence *p, struct person *x, bool is_in_grace)
     }
 }
 
+static void set_said(struct presence *p, struct person *x, bool is_said)
+{
+    if (x->is_said != is_said) {
+        x->is_said = is_said;
+        p->said_count = is_said ? p->said_count + 1 : p->said_count - 1;
+    }
+}
+
 static void take_out(struct presence *p, struct person *x)
 {
+    set_said(p, x, false);
     set_changed(p, x, false);
     set_grace(p, x, false);
     HASH_DEL(p->people, x);
@@ -182,7 +191,7 @@ void presence_choose(struct presence *p, int64_t user_id, struct bytes status, u
 
     if (x && x->sockets > 0) {
         x->chosen = status_of(status);
-        x->is_said = true;
+        set_said(p, x, true);
         x->last_seen_ms = now_ms;
         set_changed(p, x, true);
     }
@@ -230,6 +239,11 @@ static void give(struct presence *p, struct person *x, struct presence_row *out)
     }
 }
 
+bool presence_has_choice(const struct presence *p)
+{
+    return p->said_count > 0;
+}
+
 bool presence_next(struct presence *p, uint64_t now_ms, struct presence_row *out_row)
 {
     while (is_grace_over(p, now_ms)) {
@@ -242,7 +256,7 @@ bool presence_next(struct presence *p, uint64_t now_ms, struct presence_row *out
         bool is_to_be_told = is_news(x);
         set_changed(p, x, false);
         x->told = what_is(x);
-        x->is_said = false;
+        set_said(p, x, false);
         if (is_to_be_told) {
             give(p, x, out_row);
             return true;

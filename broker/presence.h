@@ -30,6 +30,8 @@ void presence_choose(struct presence *p, int64_t user_id, struct bytes status, u
 
 /* Is there a change to be told? */
 bool presence_is_due(const struct presence *p, uint64_t now_ms);
+/* Has somebody chosen something that was not given by presence_next() yet? */
+bool presence_has_choice(const struct presence *p);
 /* The next change; from now on the others count as told. Texts live until the next call. */
 bool presence_next(struct presence *p, uint64_t now_ms, struct presence_row *out_row);
 /* The people who were told to be there, at most PRESENCE_LIST_MAX. Gives how many. */

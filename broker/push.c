@@ -44,17 +44,6 @@ static bool make_senders(struct push *p, const struct push_deps *deps)
     return p->http && (p->fcm || !deps->keys->fcm) && (p->web || !deps->keys->vapid);
 }
 
-static void log_public_key(const EVP_PKEY *key)
-{
-    struct buf text;
-
-    buf_init(&text, 128);
-    if (vapid_public_key(key, &text) == 0) {
-        log_info("vapid_public_key", LOG_BYTES("key", buf_bytes(&text)));
-    }
-    buf_done(&text);
-}
-
 struct push *push_new(const struct push_deps *deps)
 {
     struct push *p = mem_zalloc(sizeof(*p));
@@ -76,7 +65,7 @@ struct push *push_new(const struct push_deps *deps)
         return NULL;
     }
     if (deps->keys->vapid) {
-        log_public_key(deps->keys->vapid);
+        log_info("vapid_public_key", LOG_STR("key", deps->keys->vapid_public));
     }
     return p;
 }

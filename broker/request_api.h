@@ -74,3 +74,4 @@ void request_devices(struct request *req, const struct up_http *http);
 void request_device_add(struct request *req, const struct up_http *http);
 void request_device_remove(struct request *req, const struct up_http *http);
 void request_push_test(struct request *req, const struct up_http *http);
+void request_vapid_key(struct request *req, const struct up_http *http);

@@ -179,3 +179,23 @@ void request_push_test(struct request *req, const struct up_http *http)
 {
     request_api_start(req, http, BYTES_NONE, test_run);
 }
+
+/* ---- GET /api/notifications/vapid-key/ ---- */
+
+static void vapid_run(struct request *req)
+{
+    const char *key = req->owner->deps.vapid_public;
+    struct buf body;
+
+    if (!key || key[0] == '\0') {
+        request_http_fail(req, 404, "Web push is not set up.", "not_configured");
+        return;
+    }
+    buf_init(&body, HTTP_REPLY_MAX_BYTES);
+    request_api_answer(req, 200, http_vapid_key(bytes_str(key), &body), &body);
+}
+
+void request_vapid_key(struct request *req, const struct up_http *http)
+{
+    request_api_start(req, http, BYTES_NONE, vapid_run);
+}

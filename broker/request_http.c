@@ -31,6 +31,7 @@ static handler_fn *const HANDLERS[ROUTE_COUNT] = {
     [ROUTE_DEVICE_ADD] = request_device_add,
     [ROUTE_DEVICE_REMOVE] = request_device_remove,
     [ROUTE_PUSH_TEST] = request_push_test,
+    [ROUTE_VAPID_KEY] = request_vapid_key,
     [ROUTE_UPLOAD] = request_upload_body,
     [ROUTE_MEDIA] = request_media,
 };

@@ -8,6 +8,7 @@
 #include "broker/notice.h"
 #include "broker/openssl.h"
 #include "broker/request_api.h"
+#include "common/io/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "proto/json_out.h"
@@ -28,6 +29,20 @@ static bool has_key(const char *service_key, struct bytes authorization)
 
     return key.len > 0 && bytes_has_prefix(authorization, scheme) && given.len == key.len &&
            CRYPTO_memcmp(given.ptr, key.ptr, key.len) == 0;
+}
+
+/* A right key is never refused because of wrong ones; they are only made visible. */
+static bool check_key(const struct request *req, const struct up_http *http)
+{
+    static struct log_limit limit = {.per_minute = 6};
+    bool is_right = has_key(req->owner->deps.conf->service_key, http->cred.authorization);
+
+    metric_add_label(req->owner->metrics.auth, is_right ? "service_key_ok" : "service_key_wrong",
+                     1);
+    if (!is_right && log_limit_pass(&limit, clock_mono_ms())) {
+        log_warn("service_key_refused", LOG_BYTES("address", http->address));
+    }
+    return is_right;
 }
 
 static void on_added(void *arg, int err, const struct redis_value *v)
@@ -178,7 +193,7 @@ void request_notify(struct request *req, const struct up_http *http)
         [URL] = {.name = "url", .is_trimmed = true, .is_optional = true}};
     bool is_fine = true;
 
-    if (!has_key(req->owner->deps.conf->service_key, http->cred.authorization)) {
+    if (!check_key(req, http)) {
         request_api_refuse(req, 401, CODE_AUTHENTICATION_FAILED);
         return;
     }

@@ -26,6 +26,7 @@ struct requests_deps {
     const struct redis_clock *clock;
     const struct token_keys *keys; /* io/token_key_files.h */
     struct files *files;           /* files.h */
+    const char *vapid_public; /* what browsers subscribe with; "" or NULL: web push is not set up */
 };
 struct requests;
 struct requests *requests_new(const struct requests_deps *deps); /* NULL without memory or keys */

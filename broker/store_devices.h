@@ -75,3 +75,11 @@ typedef void store_count_fn(void *arg, int err, int64_t count);
 /* Push to all of a user's devices now. count: how many there are. */
 NODISCARD int store_push_test(struct store *s, int64_t user_id, struct bytes title,
                               struct bytes message, store_count_fn *fn, void *arg);
+
+/* ---- housekeeping ---- */
+
+typedef void store_pages_fn(void *arg, int err, int64_t next_id, int64_t removed);
+/* Look at `limit` notifications behind one, and remove those that are read or dismissed and older
+ * than so many days. next_id: where to go on; 0 = at the beginning. */
+NODISCARD int store_trim_notifications(struct store *s, int64_t after_id, uint32_t days,
+                                       uint32_t limit, store_pages_fn *fn, void *arg);

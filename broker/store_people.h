@@ -6,14 +6,22 @@
 #include "broker/store.h"
 #include "proto/envelope.h"
 
-/* The numbers are those of notification_apply() in sql/0007. */
-enum user_op_kind { OP_OPEN = 1, OP_NOTIFY, OP_READ, OP_READ_ALL, OP_DISMISS };
+/* The numbers are those of notification_apply() in sql/0009. */
+enum user_op_kind {
+    OP_OPEN = 1,
+    OP_NOTIFY,
+    OP_READ,
+    OP_READ_ALL,
+    OP_DISMISS,
+    OP_GONE, /* last sockets died with their gateway: what they were told last is pushed now */
+    OP_BROKE /* a last socket went without a close frame: pushed unless it is back in time */
+};
 
 struct user_op {
     enum user_op_kind kind;
-    int64_t user_id;                /* not for OP_NOTIFY */
+    int64_t user_id;                /* OP_OPEN, OP_READ, OP_READ_ALL, OP_DISMISS */
     int64_t notification_id;        /* OP_READ, OP_DISMISS */
-    const struct up_notify *notify; /* OP_NOTIFY */
+    const struct up_notify *notify; /* OP_NOTIFY; OP_GONE, OP_BROKE: its `users` alone */
     const bool *is_online;          /* OP_NOTIFY: of each of its users: a socket is to be told */
 };
 
@@ -31,7 +39,8 @@ struct user_op_row {
 typedef void store_user_ops_fn(void *arg, int err, const struct user_op_row *rows, size_t count);
 /* One transaction, the operations in their order; batches in the order in which they are given.
  * Repeating it is safe: what was done is told again (OP_REPEATED for OP_NOTIFY). Rows for OP_NOTIFY
- * only of those who are online. push_after_s: when the others are pushed to. */
+ * only of those who are online, none for OP_GONE and OP_BROKE. push_after_s: when the others are
+ * pushed to. */
 NODISCARD int store_user_ops(struct store *s, const struct user_op *ops, size_t count,
                              uint32_t push_after_s, store_user_ops_fn *fn, void *arg);
 

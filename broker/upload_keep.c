@@ -10,9 +10,9 @@
 #include "common/metrics.h"
 
 #define ROUND_MS 2000u
-#define EXPIRE_ROUNDS 15u        /* every half minute */
-#define CLAIM_TRIES 200u         /* of 20 s: an hour of a storage that is away */
-#define GARBAGE_LEASE_MS 120000u /* longer than it takes a slow storage to delete so many */
+#define EXPIRE_ROUNDS 15u       /* every half minute */
+#define CLAIM_TRIES 200u        /* of 20 s: an hour of a storage that is away */
+#define GARBAGE_LEASE_MS 60000u /* longer than it takes a slow storage to delete so many */
 
 struct deletion { /* keys, deleted on a thread; those that could not be stay for later */
     struct upload_keep *owner;

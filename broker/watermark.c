@@ -42,7 +42,7 @@ static void on_written(void *arg, int err, const struct redis_value *v)
     mem_free(w);
 }
 
-static void write_one(struct pipeline *pl, struct partition *p)
+static void write_one(struct pipeline *pl, struct partition *p, struct entry_id until)
 {
     const char *prefix = pl->deps.conf->redis_prefix;
     struct stream_key lease = key_lease(prefix, p->id), stream = key_in(prefix, p->id);
@@ -53,8 +53,8 @@ static void write_one(struct pipeline *pl, struct partition *p)
     if (!w) {
         return;
     }
-    *w = (struct watermark){pl, p, p->generation, p->delivered};
-    entry_id_format(p->delivered, id);
+    *w = (struct watermark){pl, p, p->generation, until};
+    entry_id_format(until, id);
     err = redis_link_command(pl->deps.redis,
                              (struct bytes[]){BYTES_LIT("EVAL"), bytes_str(move_script),
                                               BYTES_LIT("2"), stream_key_bytes(&lease),
@@ -71,9 +71,10 @@ void watermark_write_all(void *pipeline)
     struct pipeline *pl = pipeline;
     for (uint32_t i = 0; i < pl->deps.conf->partitions; i++) {
         struct partition *p = &pl->partitions[i];
+        struct entry_id until = pipeline_settled(pl, p);
         if ((p->state == PARTITION_ACTIVE || p->state == PARTITION_DRAINING) &&
-            entry_id_cmp(p->delivered, p->watermark) > 0) {
-            write_one(pl, p);
+            entry_id_cmp(until, p->watermark) > 0) {
+            write_one(pl, p, until);
         }
     }
 }

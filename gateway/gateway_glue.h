@@ -51,6 +51,10 @@ void receiving_refuse(struct session *s, uint64_t frame_no);
 /* Nothing holds its reading up any more? Then it is read again. */
 void receiving_go_on(struct session *s);
 
+/* --- uploading.c: the budget of all uploads --------------------------------------------------- */
+void uploads_look(void *gateway);        /* may somebody be read again? */
+void uploads_counted(struct gateway *g); /* after upload_budget_count and _must_wait */
+
 /* --- uploading.c: files that sockets send ---------------------------------------------------- */
 /* An envelope of upload_file, upload_chunk or cancel_upload. */
 void uploading_make(const struct session *s, const struct client_msg *msg, uint64_t received_us,
@@ -96,6 +100,10 @@ void deliver_append(struct gateway *g, struct topic *t, const struct down_topic 
 void typing_deliver(struct gateway *g, const struct down_typing *typing);
 void typing_stop(struct gateway *g, struct topic *t, int64_t user_id); /* if it is on */
 void typing_tick(struct gateway *g, uint64_t now_ms);
+/* The topic of a channel, into `out`. */
+struct bytes typing_topic(int64_t channel_id, char out[TOPIC_MAX_BYTES]);
+/* A status socket is gone: its user types no more where nobody but it said so. */
+void typing_leave(struct session *s);
 
 /* --- http_front.c --------------------------------------------------------------------------- */
 void http_front_on_request(void *arg, uint64_t request, const struct ws_request *req,

@@ -23,10 +23,12 @@
 #include "gateway/session.h"
 #include "gateway/session_table.h"
 #include "gateway/topic.h"
+#include "gateway/typing_places.h"
 #include "gateway/typing_watch.h"
 #include "gateway/upload_budget.h"
 #include "gateway/uplink.h"
 #include "gateway/users.h"
+#include "gateway/web_files.h"
 #include "proto/delivery.h"
 
 #define SEND_MAX_BYTES (256u * 1024u) /* of one write */
@@ -80,7 +82,9 @@ struct gateway {
     struct inflight *inflight;
     struct typing_watch *typing;
     struct blobs *blobs;
+    struct web_files *web; /* NULL: none is served */
     struct upload_budget upload_budget;
+    struct loop_timer *upload_timer;
     struct http_upload *uploads;     /* http_upload.c: bodies on their way to brokers, by request */
     struct http_download *downloads; /* http_download.c: files on their way to clients */
     uint64_t blob_serial;            /* the last one used */

@@ -189,8 +189,11 @@ static void go_on(void *owner)
     struct http_upload *u = owner;
     struct gateway *g = u->g;
 
-    if (!u->is_wanted || u->is_reading || u->unread == 0 || upload_window_is_full(&u->window) ||
-        upload_budget_must_wait(&g->upload_budget, &u->window)) {
+    if (!u->is_wanted || u->is_reading || u->unread == 0 || upload_window_is_full(&u->window)) {
+        return;
+    }
+    if (upload_budget_must_wait(&g->upload_budget, &u->window, clock_mono_us())) {
+        uploads_counted(g);
         return;
     }
     u->is_reading = true;
@@ -216,8 +219,8 @@ void http_upload_on_body(void *arg, uint64_t request, struct bytes piece)
         fail(u);
         return;
     }
-    upload_budget_count(&g->upload_budget, &u->window, p->data->len);
-    metric_set(gateway_metrics.upload_bytes, g->upload_budget.bytes);
+    upload_budget_count(&g->upload_budget, &u->window, p->data->len, clock_mono_us());
+    uploads_counted(g);
     send_piece(u, p);
     go_on(u);
 }

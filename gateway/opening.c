@@ -98,6 +98,7 @@ void gateway_sweep(void *gateway)
         outbox_free(s->outbox);
         uploading_end(s);
         inbound_meter_free(s->meter);
+        typing_places_free(s->typing);
         resume_end(s);
         mem_free(s->topic_name);
         mem_free(s);

@@ -4,7 +4,6 @@
  *
  *     message -> inbound_judge -> answer here | error | encode -> quota -> uplink
  *                                                                   `-> wait for a lease, paused */
-#include <inttypes.h>
 #include <stdio.h>
 #include <utlist.h>
 
@@ -154,8 +153,7 @@ static void make_frame(const struct session *s, const struct client_msg *msg, ui
     struct bytes topic = topic_name(s->sub.topic);
 
     if (is_outside) {
-        int n = snprintf(channel_topic, TOPIC_MAX_BYTES, "chat:%" PRId64, msg->channel_id);
-        topic = bytes_of(channel_topic, (size_t)n);
+        topic = typing_topic(msg->channel_id, channel_topic);
     }
     *out = (struct up_envelope){.kind = UP_FRAME,
                                 .conn = s->id,
@@ -188,6 +186,9 @@ static int send_up(struct session *s, const struct client_msg *msg, uint64_t cou
         partition = partition_of(env.upload.topic, g->conf->partitions);
     } else {
         make_frame(s, msg, received_us, channel_topic, &env);
+        if (env.frame.is_outside) {
+            typing_places_note(&s->typing, msg->channel_id, msg->is_typing, clock_mono_ms());
+        }
         partition = partition_of(env.frame.topic, g->conf->partitions);
     }
     const struct inflight_entry entry = {.kind = INFLIGHT_FRAME,

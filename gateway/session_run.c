@@ -227,6 +227,7 @@ static void retreat(struct session *s, unsigned actions, const struct session_in
     }
     if ((actions & DO_LEAVE) && s->user) {
         const struct actor actor = user_actor(s->user);
+        typing_leave(s);
         send_leave(s->gateway, s->id, &actor, bytes_str(s->topic_name), in->is_clean);
     }
     if (actions & DO_FREE) {

@@ -4,9 +4,9 @@
  *
  *     chunk -> blobs_put -> UP_UPLOAD -> uplink     … answer -> the window opens
  *
- * Two bounds hold what is on the way (upload_budget.c): a socket with UPLOAD_WINDOW unanswered
+ * Three bounds hold what is on the way (upload_budget.c): a socket with UPLOAD_WINDOW unanswered
  * chunks is not read until one is answered, and neither is one that sends while all senders
- * together have UPLOAD_BYTES_MAX on the way. */
+ * together have UPLOAD_BYTES_MAX on the way, or have used up UPLOAD_BYTES_PER_SECOND. */
 #include "common/io/clock.h"
 #include "common/mem.h"
 #include "gateway/gateway_glue.h"
@@ -16,6 +16,7 @@
 #include "proto/stream_keys.h"
 
 #define UPLOAD_WINDOW 8u /* PROTOCOL.md §4: unanswered chunks of a socket */
+#define LOOK_MS 5u       /* how soon those who wait for their share of a second are looked at */
 
 struct chunk { /* its bytes are on their way to Redis */
     struct gateway *g;
@@ -80,12 +81,30 @@ static struct upload_window *window_of(struct session *s)
     return s->uploads;
 }
 
+void uploads_look(void *gateway)
+{
+    struct gateway *g = gateway;
+
+    upload_budget_look(&g->upload_budget, clock_mono_us());
+    if (g->upload_budget.waiting) {
+        loop_timer_start(g->upload_timer, LOOK_MS, 0);
+    }
+}
+
+void uploads_counted(struct gateway *g)
+{
+    metric_set(gateway_metrics.upload_bytes, g->upload_budget.bytes);
+    if (g->upload_budget.waiting && !loop_timer_is_active(g->upload_timer)) {
+        loop_timer_start(g->upload_timer, LOOK_MS, 0);
+    }
+}
+
 static void count(struct session *s, uint32_t bytes)
 {
     struct gateway *g = s->gateway;
 
-    upload_budget_count(&g->upload_budget, s->uploads, bytes);
-    metric_set(gateway_metrics.upload_bytes, g->upload_budget.bytes);
+    upload_budget_count(&g->upload_budget, s->uploads, bytes, clock_mono_us());
+    uploads_counted(g);
     if (uploading_is_full(s)) {
         ws_conn_pause(s->conn, true);
     }

@@ -209,6 +209,9 @@ static int read_chunk_data(const json_t *value, struct arena *arena, struct clie
         return ERR_TYPE;
     }
     struct bytes text = client_string(value);
+    if (msg->chunk.len > 0 && bytes_eq_str(text, CHUNK_CUT_MARK)) {
+        text = msg->chunk; /* was cut out before */
+    }
     if (text.len == 0 || text.len / 4 * 3 > UPLOAD_CHUNK_MAX_BYTES + 2) {
         return ERR_LIMIT;
     }

@@ -220,23 +220,39 @@ static int read_frame(json_t *frame, struct arena *arena, struct client_msg *msg
     return err ? err : client_read_fields(frame, arena, msg);
 }
 
-int client_msg_parse(struct bytes json, struct arena *arena, struct client_msg *out_msg)
+/* `chunk`: what was cut out of the text. */
+static int parse(struct bytes json, struct bytes chunk, struct arena *arena, struct client_msg *msg)
 {
-    struct client_msg msg = {.kind = KIND_INVALID};
     json_t *root = NULL;
+    int err = json_check_depth(json);
 
-    int err = utf8_check(json);
-    if (!err) {
-        err = json_check_depth(json);
-    }
+    *msg = (struct client_msg){.kind = KIND_INVALID, .chunk = chunk};
     if (!err) {
         err = load(json, &root);
     }
     if (root) {
-        int frame_err = read_frame(root, arena, &msg);
+        int frame_err = read_frame(root, arena, msg);
         err = err ? err : frame_err;
     }
     json_decref(root);
+    return err;
+}
+
+int client_msg_parse(struct bytes json, struct arena *arena, struct client_msg *out_msg)
+{
+    struct client_msg msg = {.kind = KIND_INVALID};
+    struct bytes rest, chunk = BYTES_NONE;
+
+    int err = utf8_check(json);
+    if (!err) {
+        err = client_cut_chunk(json, arena, &rest, &chunk);
+    }
+    if (!err) {
+        err = parse(rest, chunk, arena, &msg);
+    }
+    if (chunk.len > 0 && msg.kind != KIND_UPLOAD_CHUNK) {
+        err = parse(json, BYTES_NONE, arena, &msg); /* what was cut may be part of something */
+    }
     if (err) {
         msg = (struct client_msg){.kind = msg.kind, .client_id = msg.client_id};
     }

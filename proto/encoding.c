@@ -42,22 +42,16 @@ int base64_encode(enum base64_form form, struct bytes in, struct buf *out)
     return 0;
 }
 
-/* 0 to 63, or -1. */
-static int digit_value(enum base64_form form, char c)
+/* The value of each digit plus one; 0 = it is none. */
+static const unsigned char *values_of(enum base64_form form)
 {
-    if (c >= 'A' && c <= 'Z') {
-        return c - 'A';
+    static unsigned char values[2][256];
+    unsigned char *v = values[form];
+
+    for (int i = 0; v['A'] == 0 && i < 64; i++) { /* 'A' is 0, and its entry the first */
+        v[(unsigned char)alphabets[form][63 - i]] = (unsigned char)(64 - i);
     }
-    if (c >= 'a' && c <= 'z') {
-        return c - 'a' + 26;
-    }
-    if (c >= '0' && c <= '9') {
-        return c - '0' + 52;
-    }
-    if (c == alphabets[form][62]) {
-        return 62;
-    }
-    return c == alphabets[form][63] ? 63 : -1;
+    return v;
 }
 
 /* Take the padding of the standard form away. Errors: ERR_SYNTAX no text is that long. */
@@ -80,23 +74,36 @@ static size_t decoded_len(size_t digits)
 /* Write the bytes of the digits to `room`; false when a digit or the last unused bits are wrong. */
 static bool decode_digits(enum base64_form form, struct bytes text, char *room)
 {
-    uint32_t bits = 0;
-    unsigned count = 0; /* of bits not written yet */
+    const unsigned char *values = values_of(form), *p = (const unsigned char *)text.ptr;
+    size_t whole = text.len / 4 * 4;
+    uint32_t group = 0;
+    unsigned rest;
+    bool is_good = true;
 
-    for (size_t i = 0; i < text.len; i++) {
-        int value = digit_value(form, text.ptr[i]);
-        if (value < 0) {
-            return false;
-        }
-        bits = bits << 6 | (uint32_t)value;
-        count += 6;
-        if (count >= 8) {
-            count -= 8;
-            *room++ = (char)(unsigned char)(bits >> count);
-            bits &= (1U << count) - 1;
-        }
+    for (size_t i = 0; i < whole; i += 4) {
+        unsigned a = values[p[i]], b = values[p[i + 1]], c = values[p[i + 2]], d = values[p[i + 3]];
+        is_good = is_good && a && b && c && d;
+        group = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
+        *room++ = (char)(unsigned char)(group >> 16);
+        *room++ = (char)(unsigned char)(group >> 8);
+        *room++ = (char)(unsigned char)group;
     }
-    return bits == 0;
+    group = 0;
+    for (size_t i = whole; i < text.len; i++) {
+        unsigned value = values[p[i]];
+        is_good = is_good && value;
+        group = group << 6 | ((value - 1) & 0x3F);
+    }
+    rest = (unsigned)(text.len - whole); /* 0, 2 or 3 digits: 0, 1 or 2 bytes, 4 or 2 bits unused */
+    if (rest == 2) {
+        *room++ = (char)(unsigned char)(group >> 4);
+        is_good = is_good && (group & 0xF) == 0;
+    } else if (rest == 3) {
+        *room++ = (char)(unsigned char)(group >> 10);
+        *room++ = (char)(unsigned char)(group >> 2);
+        is_good = is_good && (group & 0x3) == 0;
+    }
+    return is_good;
 }
 
 int base64_decode_to(enum base64_form form, struct bytes text, char *room, size_t *out_len)

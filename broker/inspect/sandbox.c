@@ -77,10 +77,10 @@ static bool add_memory(scmp_filter_ctx f)
 
 static bool add_files(scmp_filter_ctx f)
 {
-    const struct scmp_arg_cmp input = SCMP_A0(SCMP_CMP_EQ, STDIN_FILENO);
-    const struct scmp_arg_cmp output = SCMP_A0(SCMP_CMP_EQ, STDOUT_FILENO);
-    const struct scmp_arg_cmp standard = SCMP_A0(SCMP_CMP_LE, STDERR_FILENO);
-    const struct scmp_arg_cmp itself = SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH);
+    const struct scmp_arg_cmp input = SCMP_A0(SCMP_CMP_EQ, STDIN_FILENO, 0);
+    const struct scmp_arg_cmp output = SCMP_A0(SCMP_CMP_EQ, STDOUT_FILENO, 0);
+    const struct scmp_arg_cmp standard = SCMP_A0(SCMP_CMP_LE, STDERR_FILENO, 0);
+    const struct scmp_arg_cmp itself = SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH, 0);
     bool is_ok =
         ALLOW(f, SCMP_SYS(write), 1, output) && ALLOW(f, SCMP_SYS(newfstatat), 2, standard, itself);
 

@@ -20,7 +20,7 @@ static gdImagePtr decode(enum image_format format)
     case IMAGE_PNG:
         return gdImageCreateFromPng(stdin);
     case IMAGE_JPEG:
-        return gdImageCreateFromJpegEx(stdin, 0); /* a truncated one is none */
+        return gdImageCreateFromJpegEx(stdin, 1); /* of a cut one, what there is */
     case IMAGE_GIF:
         return gdImageCreateFromGif(stdin);
     case IMAGE_WEBP:

@@ -135,7 +135,8 @@ static int read_answer(struct bytes rest, struct inspect_result *out)
     struct bytes line = BYTES_NONE, kind;
     uint32_t width, height;
 
-    if (!bytes_next_line(&rest, &line) || !read_type(line, out)) {
+    if (rest.len == 0 || !memchr(rest.ptr, '\n', rest.len) || !bytes_next_line(&rest, &line) ||
+        !read_type(line, out)) {
         return ERR_UNAVAILABLE;
     }
     if (!bytes_next_line(&rest, &line) || !bytes_eq_str(next_word(&line), "size") ||

@@ -4,6 +4,7 @@
 
 #include "broker/io/secret_file.h"
 #include "broker/jws.h"
+#include "broker/web_push.h"
 
 static int tell(struct buf *problem, const char *what, const char *path, int err)
 {
@@ -44,6 +45,20 @@ static int load_vapid(const char *path, EVP_PKEY **out)
     return err;
 }
 
+static int make_public(struct push_keys *keys)
+{
+    struct buf text;
+    int err;
+
+    buf_init(&text, VAPID_PUBLIC_BYTES);
+    err = vapid_public_key(keys->vapid, &text);
+    if (err == 0) {
+        memcpy(keys->vapid_public, buf_bytes(&text).ptr, text.len);
+    }
+    buf_done(&text);
+    return err;
+}
+
 int push_key_files_load(const struct broker_conf *conf, struct push_keys *out_keys,
                         struct buf *out_problem)
 {
@@ -55,8 +70,9 @@ int push_key_files_load(const struct broker_conf *conf, struct push_keys *out_ke
                    load_fcm(conf->fcm_credentials_file, &keys.fcm));
     }
     if (err == 0 && conf->vapid_private_key_file[0]) {
-        err = tell(out_problem, "VAPID_PRIVATE_KEY_FILE", conf->vapid_private_key_file,
-                   load_vapid(conf->vapid_private_key_file, &keys.vapid));
+        err = load_vapid(conf->vapid_private_key_file, &keys.vapid);
+        err = err ? err : make_public(&keys);
+        err = tell(out_problem, "VAPID_PRIVATE_KEY_FILE", conf->vapid_private_key_file, err);
     }
     if (err != 0) {
         push_keys_done(&keys);

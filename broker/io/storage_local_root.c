@@ -3,19 +3,22 @@
  * Called by storage_local.c. */
 #include "broker/io/storage_local.h"
 
+#include "broker/io/storage_impl.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "common/io/clock.h"
 
 /* Whoever writes a file for so long is dead, on whatever machine. */
 #define TEMP_AGE_MAX_S 86400
 
-int storage_local_error(int number)
+int storage_errno(int number)
 {
     switch (number) {
     case ENOENT:
@@ -47,7 +50,7 @@ static bool is_stale(int folder, const char *name)
     struct stat st;
 
     return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
-           time(NULL) - st.st_mtime > TEMP_AGE_MAX_S;
+           (int64_t)(clock_wall_ms() / 1000) - st.st_mtime > TEMP_AGE_MAX_S;
 }
 
 /* Best effort: what cannot be removed costs room and nothing else. */
@@ -77,11 +80,11 @@ static int make_and_open(int parent, const char *path, int flags, int *out_fd)
     int fd, above;
 
     if (mkdirat(parent, path, STORAGE_FOLDER_MODE) != 0 && errno != EEXIST) {
-        return storage_local_error(errno);
+        return storage_errno(errno);
     }
     fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
     if (fd < 0) {
-        return storage_local_error(errno);
+        return storage_errno(errno);
     }
     above = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (above >= 0) {

@@ -4,11 +4,11 @@
  * one request is s3_call.c. */
 #include <curl/curl.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "broker/io/s3_client.h"
 #include "broker/io/storage_impl.h"
 #include "broker/openssl.h"
+#include "common/io/clock.h"
 #include "common/mem.h"
 
 #define DEFAULT_REGION "us-east-1"
@@ -40,8 +40,9 @@ static int put(struct storage *s, const char *key, const struct s3_body *body)
     return err == ERR_NOT_FOUND ? ERR_UNAVAILABLE : err; /* the bucket is */
 }
 
-static int s3_put(struct storage *s, const char *key, struct bytes data)
+static int s3_put(struct storage *s, const char *key, struct bytes data, bool is_staged)
 {
+    (void)is_staged; /* what is there is durable */
     return put(s, key, &S3_BODY_DATA(data));
 }
 
@@ -127,7 +128,7 @@ static int s3_link(struct storage *s, const char *key, const struct storage_link
                                               .path = buf_bytes(&path),
                                               .content_type = link->content_type,
                                               .disposition = link->disposition,
-                                              .now_s = (uint64_t)time(NULL),
+                                              .now_s = clock_wall_ms() / 1000,
                                               .expires_s = link->expires_s},
                          &url);
         err = err == ERR_FULL ? ERR_LIMIT : err;

@@ -115,4 +115,7 @@ const struct pg_statement store_pg_api_statements[STMT_API_COUNT] = {
     [STMT_PUSH_CLAIM] = {"push_claim", "SELECT * FROM push_claim($1::bigint, $2::bigint)"},
     [STMT_PUSH_SETTLE] = {"push_settle", "SELECT push_settle($1::bigint[], $2::bigint[],"
                                          " $3::bigint[], $4::integer[], $5::bigint[])"},
+    [STMT_NOTIFICATION_TRIM] = {"notification_trim",
+                                "SELECT next_id, removed"
+                                " FROM notification_trim($1::bigint, $2::bigint, $3::bigint)"},
 };

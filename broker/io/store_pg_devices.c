@@ -196,3 +196,27 @@ int store_push_test(struct store *s, int64_t user_id, struct bytes title, struct
 
     return store_pg_submit(s->api, STMT_PUSH_TEST, params, 3, on_count, &request);
 }
+
+/* ---- housekeeping ---- */
+
+static void on_trimmed(void *arg, int err, const struct pg_result *result)
+{
+    struct store_request r = store_pg_take(arg);
+
+    if (err != 0) {
+        r.fn.pages(r.arg, store_pg_api_error(r.store, err, result), 0, 0);
+        return;
+    }
+    r.fn.pages(r.arg, 0, pg_result_i64(result, 0, 0), pg_result_i64(result, 0, 1));
+}
+
+int store_trim_notifications(struct store *s, int64_t after_id, uint32_t days, uint32_t limit,
+                             store_pages_fn *fn, void *arg)
+{
+    struct store_request request = {.store = s, .arg = arg, .fn.pages = fn};
+    struct pg_i64 v[] = {pg_i64_of(after_id), pg_i64_of(days), pg_i64_of(limit)};
+    const struct pg_param params[] = {pg_param_i64(&v[0]), pg_param_i64(&v[1]),
+                                      pg_param_i64(&v[2])};
+
+    return store_pg_submit(s->api, STMT_NOTIFICATION_TRIM, params, 3, on_trimmed, &request);
+}

@@ -83,6 +83,7 @@ enum api_statement {
     STMT_PUSH_TEST,
     STMT_PUSH_CLAIM,
     STMT_PUSH_SETTLE,
+    STMT_NOTIFICATION_TRIM,
     STMT_API_COUNT
 };
 extern const struct pg_statement store_pg_api_statements[];
@@ -96,6 +97,7 @@ enum files_statement {
     STMT_UPLOAD_PARTS,
     STMT_UPLOAD_DONE,
     STMT_UPLOAD_REFUSE,
+    STMT_UPLOAD_REOPEN,
     STMT_UPLOAD_CLAIM,
     STMT_UPLOAD_EXPIRE,
     STMT_GARBAGE_TAKE,
@@ -146,6 +148,7 @@ struct store_request {
         store_keys_fn *keys;
         store_attachment_fn *attachment;
         store_attachments_fn *attachments;
+        store_pages_fn *pages;
     } fn;
 };
 

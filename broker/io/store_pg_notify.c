@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Notifications and presence, on a connection of their own: operations of a batch are one call of
- * notification_apply (sql/0007), and batches follow each other in order. */
+ * notification_apply (sql/0009), and batches follow each other in order. */
 #include "broker/store_people.h"
 
 #include "broker/io/store_pg_array.h"
@@ -76,12 +76,12 @@ static void on_user_ops(void *arg, int err, const struct pg_result *result)
     mem_free(rows);
 }
 
-/* An operation that is no OP_NOTIFY has nothing to say. */
+/* Most operations have nothing to say. */
 static const struct up_notify NOTHING;
 
 static const struct up_notify *notify_of(const struct user_op *op)
 {
-    return op->kind == OP_NOTIFY ? op->notify : &NOTHING;
+    return op->notify ? op->notify : &NOTHING;
 }
 
 static void put_numbers(struct pg_arrays *a, const struct user_op *ops, size_t n)
@@ -151,7 +151,8 @@ static void put_people_column(struct pg_arrays *a, const struct user_op *ops, si
             if (column == PEOPLE_USER) {
                 pg_arrays_i64(a, notify_user(notify, k));
             } else {
-                pg_arrays_i32(a, column == PEOPLE_OP ? (uint32_t)i + 1 : ops[i].is_online[k]);
+                bool is_online = ops[i].is_online && ops[i].is_online[k];
+                pg_arrays_i32(a, column == PEOPLE_OP ? (uint32_t)i + 1 : is_online);
             }
         }
     }

@@ -271,6 +271,21 @@ describe('deaths', () => {
     assert.equal(await unread('alice'), total);
   }));
 
+  test('what is old and settled is removed by whoever begins to own it; unread stays', async () => {
+    const rows = async () => (await system.sql(`SELECT title FROM notification WHERE category = 'age' ORDER BY title`))
+      .map((row) => row.title);
+    await system.sqlExec(`INSERT INTO notification (user_id, seq, created_at, status, category, title, message, url)
+      SELECT ${id('bob')}, 2, now() - days * interval '1 day', status, 'age', status || days, 'm', ''
+        FROM unnest(ARRAY[91, 89]) days, unnest(ARRAY['unread', 'read', 'dismissed']) status`);
+    await Promise.all(PARTS.map((part) => system.kill(part)));
+    for (const part of PARTS) {
+      await system.start(part);
+      await system.ready(part);
+    }
+    await until(async () => (await rows()).length === 4, 30_000, 'removed');
+    assert.deepEqual(await rows(), ['dismissed89', 'read89', 'unread89', 'unread91']);
+  });
+
   test('Redis is replaced by an empty one: the sockets hear of what comes after', () => withSockets(['alice'], async (a) => {
     await notify(a, 'alice', 'before');
     await system.kill('redis');

@@ -33,6 +33,7 @@ async function as(user, method, path, body) {
 const DEVICES = '/api/notifications/devices/';
 const PREFERENCES = '/api/notifications/preferences/';
 const LIST = '/api/notifications/';
+const VAPID_KEY = '/api/notifications/vapid-key/';
 
 let people = 0;
 /** Somebody new: { name, id }. */
@@ -417,10 +418,20 @@ describe('routes', () => {
   }
 
   test('401 for nobody', async () => {
-    for (const [method, path] of [['GET', LIST], ['GET', PREFERENCES], ['PATCH', PREFERENCES], ['GET', DEVICES],
+    for (const [method, path] of [['GET', LIST], ['GET', VAPID_KEY], ['GET', PREFERENCES], ['PATCH', PREFERENCES], ['GET', DEVICES],
       ['POST', DEVICES], ['DELETE', DEVICES], ['POST', `${DEVICES}test_notification/`]]) {
       assert.equal((await system.http(path, { method })).status, 401, `${method} ${path}`);
     }
+  });
+
+  test('the key that browsers subscribe with', async () => {
+    const { status, body } = await as('alice', 'GET', VAPID_KEY);
+    assert.equal(status, 200);
+    assert.deepEqual(Object.keys(body), ['public_key']);
+    assert.match(body.public_key, /^[A-Za-z0-9_-]{87}$/);
+    const point = Buffer.from(body.public_key, 'base64url');
+    assert.deepEqual([point.length, point[0]], [65, 4], 'a point of P-256, not compressed');
+    assert.match(await system.log('broker'), new RegExp(`vapid_public_key.*${body.public_key}`));
   });
 
   test('preferences: as they are at first, changed in part, refused', async () => {
@@ -535,6 +546,14 @@ describe('routes', () => {
 describe('where it may not go', () => {
   let plain;
   after(() => plain?.stop());
+
+  test('without a key of web push: 404', async () => {
+    plain = await start({ env: { ...services.environment, VAPID_PRIVATE_KEY_FILE: '', VAPID_SUBJECT: '' } });
+    const { status, body } = await plain.http(VAPID_KEY, { headers: { Authorization: `Bearer ${await plain.token('alice')}` } });
+    assert.deepEqual([status, body.code], [404, 'not_configured']);
+    await plain.stop();
+    plain = undefined;
+  });
 
   test('private addresses, unless they are allowed; nothing at all without FCM', async () => {
     plain = await start({

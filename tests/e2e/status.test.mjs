@@ -165,6 +165,24 @@ describe('typing in a channel from the status socket', () => {
     await b.close();
   }));
 
+  test('off when the socket is gone, by a close frame or without', () => withStatus(['alice', 'alice'], async (...sockets) => {
+    const b = await Client.chat(system, 'general', { user: 'bob', gateway: 1 });
+    for (const [i, a] of sockets.entries()) {
+      a.send({ type: 'typing', is_typing: true, channel_id: system.channel('general').id });
+      await b.next((frame) => frame.type === 'typing' && frame.is_typing);
+      const before = Date.now();
+      if (i === 0) {
+        a.socket.terminate();
+      } else {
+        await a.close();
+      }
+      await b.next((frame) => frame.type === 'typing' && !frame.is_typing);
+      assert.ok(Date.now() - before < 3000, 'not only by time');
+    }
+    assert.equal(b.frames.filter((frame) => frame.type === 'user_left').length, 0, 'it was not in the room');
+    await b.close();
+  }));
+
   test('only for channels that one may enter', () => withStatus(['bob'], async (b) => {
     b.send({ type: 'typing', is_typing: true });
     assert.equal((await b.next('error')).code, 'INVALID_MESSAGE');

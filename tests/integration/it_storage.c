@@ -83,6 +83,13 @@ static void test_get_into_little_room(void **state)
     assert_int_equal(storage_delete(t.s, "r/y"), 0);
 }
 
+/* A sanitizer keeps what was freed for a while. */
+#ifdef __SANITIZE_ADDRESS__
+#define GROWTH_MAX_KIB (64 * 1024)
+#else
+#define GROWTH_MAX_KIB (4 * 1024)
+#endif
+
 static long peak_kib(void)
 {
     struct rusage usage;
@@ -101,9 +108,7 @@ static void test_large_file_in_bounded_memory(void **state)
     assert_int_equal(storage_put(t.s, "l/warm", BYTES_LIT("up")), 0);
     before = peak_kib();
     assert_int_equal(storage_put_file(t.s, "l/large.bin", fd, size), 0);
-#ifndef __SANITIZE_ADDRESS__
-    assert_in_range(peak_kib() - before, 0, 4096);
-#endif
+    assert_in_range(peak_kib() - before, 0, GROWTH_MAX_KIB);
     assert_int_equal(lseek(fd, 0, SEEK_CUR), (off_t)size);
     assert_content("l/large.bin", 0, 3u * MIB);
     assert_content("l/large.bin", 8u * MIB - 100, 200);

@@ -192,6 +192,95 @@ static void pushes_wait_for_those_without_a_socket(void **state)
     assert_int_equal(fixture_number("SELECT count(*) FROM push_job"), 0);
 }
 
+/* ---- last sockets that are gone ---- */
+
+static void devices(void)
+{
+    char sql[192];
+
+    (void)snprintf(sql, sizeof(sql),
+                   "UPDATE auth_user SET is_active = true;"
+                   "INSERT INTO device_token (user_id, device_type, token)"
+                   " VALUES (%d, 'ios', 'a'), (%d, 'ios', 'b')",
+                   (int)alice, (int)bob);
+    fixture_sql(sql);
+}
+
+static void gone(enum user_op_kind kind)
+{
+    char users[16] = {0};
+    const struct up_notify whom = {.users = bytes_of(users, sizeof(users))};
+    const struct user_op op = {.kind = kind, .notify = &whom};
+
+    notify_user_put(users, alice);
+    notify_user_put(users + 8, bob);
+    run(&op, 1);
+    assert_int_equal(seen.count, 0);
+}
+
+static int64_t jobs_of_alice(const char *condition)
+{
+    char sql[160];
+
+    (void)snprintf(sql, sizeof(sql), "SELECT count(*) FROM push_job WHERE user_id = %d AND %s",
+                   (int)alice, condition);
+    return fixture_number(sql);
+}
+
+static void what_a_dead_gateway_was_told_is_pushed(void **state)
+{
+    (void)state;
+    devices();
+    notify("1-1", 0, 0); /* alice's socket is told, bob's push waits */
+    notify("", 1, 50);
+    assert_int_equal(jobs_of_alice("true"), 0);
+    gone(OP_GONE);
+    assert_int_equal(jobs_of_alice("device_id IS NULL AND due_at <= now()"), 2);
+    assert_int_equal(fixture_number("SELECT count(*) FROM push_job"), 4);
+    gone(OP_GONE);
+    assert_int_equal(fixture_number("SELECT count(*) FROM push_job"), 4);
+    fixture_sql("DELETE FROM push_job"); /* sent */
+    gone(OP_GONE);
+    assert_int_equal(fixture_number("SELECT count(*) FROM push_job"), 0);
+    notify("", 1, 51); /* the chat's is renewed, and told */
+    gone(OP_GONE);
+    assert_int_equal(jobs_of_alice("true"), 1);
+}
+
+static void what_is_read_old_or_without_a_device_is_not(void **state)
+{
+    const struct user_op read_all = {.kind = OP_READ_ALL, .user_id = alice};
+
+    (void)state;
+    fixture_sql("UPDATE auth_user SET is_active = true");
+    notify("1-1", 0, 0);
+    gone(OP_GONE);
+    assert_int_equal(jobs_of_alice("true"), 0); /* no device */
+    devices();
+    fixture_sql("UPDATE notification SET told_at = told_at - interval '75 seconds'");
+    gone(OP_GONE);
+    assert_int_equal(jobs_of_alice("true"), 0); /* 60 s and the delay of 10 s ago */
+    notify("1-2", 0, 0);
+    run(&read_all, 1);
+    gone(OP_GONE);
+    assert_int_equal(jobs_of_alice("true"), 0);
+}
+
+static void a_socket_that_broke_may_come_back(void **state)
+{
+    const struct user_op open = {.kind = OP_OPEN, .user_id = alice};
+
+    (void)state;
+    devices();
+    notify("1-1", 0, 0);
+    gone(OP_BROKE);
+    assert_int_equal(jobs_of_alice("due_at > now() + interval '8 seconds'"), 1);
+    run(&open, 1); /* it has: the push is taken back… */
+    assert_int_equal(jobs_of_alice("true"), 0);
+    gone(OP_GONE); /* …until that one is gone, too */
+    assert_int_equal(jobs_of_alice("due_at <= now()"), 1);
+}
+
 /* ---- whom a chat notifies ---- */
 
 static void ask(struct chat_audience *a)
@@ -270,6 +359,9 @@ int main(void)
         TEST(of_a_chat_there_is_one_unread),
         TEST(marks),
         TEST(pushes_wait_for_those_without_a_socket),
+        TEST(what_a_dead_gateway_was_told_is_pushed),
+        TEST(what_is_read_old_or_without_a_device_is_not),
+        TEST(a_socket_that_broke_may_come_back),
         TEST(an_audience),
         TEST(presence_is_kept),
     };

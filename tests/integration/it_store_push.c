@@ -547,6 +547,71 @@ static void without_a_connection(void **state)
     assert_int_equal(seen.count, 1);
 }
 
+/* ---- what is old ---- */
+
+static int64_t next_id;
+
+static void on_page(void *arg, int err, int64_t next, int64_t removed)
+{
+    next_id = next;
+    on_number(arg, err, removed);
+}
+
+static void trim(int64_t after_id, uint32_t limit, int64_t want_removed)
+{
+    assert_int_equal(store_trim_notifications(got.store, after_id, 90, limit, on_page, NULL), 0);
+    next();
+    assert_int_equal(got.err, 0);
+    assert_int_equal(seen.number, want_removed);
+}
+
+/* Ten of alice's, oldest first, of `days` ago each. */
+static void ten_old(const char *status, int days)
+{
+    char sql[320];
+
+    (void)snprintf(sql, sizeof(sql),
+                   "INSERT INTO notification (user_id, seq, created_at, status, category, title,"
+                   " message, url) SELECT %d, 2, now() - interval '%d days', '%s', 'c', 't', 'm',"
+                   " '' FROM generate_series(1, 10)",
+                   (int)alice, days, status);
+    fixture_sql(sql);
+}
+
+static void what_is_settled_and_old_is_removed(void **state)
+{
+    (void)state;
+    ten_old("read", 91);
+    ten_old("unread", 91);
+    ten_old("dismissed", 91);
+    ten_old("read", 89);
+    fixture_sql("INSERT INTO push_job (notification_id, user_id, due_at)"
+                " SELECT id, user_id, now() FROM notification ORDER BY id LIMIT 1");
+    trim(0, 15, 10); /* a page: no more is looked at */
+    assert_true(next_id > 0);
+    trim(next_id, 15, 10);
+    assert_true(next_id > 0);
+    trim(next_id, 15, 0); /* not a full one: the last */
+    assert_int_equal(next_id, 0);
+    assert_int_equal(fixture_number("SELECT count(*) FROM notification"), 20);
+    assert_int_equal(fixture_number("SELECT count(*) FROM notification WHERE status = 'unread'"),
+                     10);
+    assert_int_equal(fixture_number("SELECT count(*) FROM push_job"), 0);
+    trim(0, 15, 0);
+    trim(next_id, 5, 0); /* unread ones from there on, then young ones alone: */
+    assert_int_equal(next_id, 0);
+}
+
+static void a_row_that_is_in_use_is_left(void **state)
+{
+    (void)state;
+    ten_old("read", 91);
+    fixture_sql("BEGIN; SELECT FROM notification ORDER BY id LIMIT 4 FOR UPDATE");
+    trim(0, 100, 6); /* nobody waits */
+    fixture_sql("COMMIT");
+    trim(0, 100, 4);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -564,6 +629,8 @@ int main(void)
         CASE(devices),
         CASE(preferences),
         CASE(without_a_connection),
+        CASE(what_is_settled_and_old_is_removed),
+        CASE(a_row_that_is_in_use_is_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,8 +34,9 @@ static void no_log(void *arg, struct bytes line)
 
 int bench_set_up(void **state)
 {
-    char *argv[] = {"kibray-gateway", "--gateway-name", "gw1", NULL};
-    const struct conf_input input = {3, argv, look_up, NULL};
+    char *argv[] = {
+        "kibray-gateway", "--gateway-name", "gw1", "--upload-bytes-per-second", "0", NULL};
+    const struct conf_input input = {5, argv, look_up, NULL};
     struct conf_words words;
     struct buf problem;
     int err = 0;
@@ -96,6 +97,7 @@ static void record(const struct up_envelope *env, uint32_t partition)
     } else if (env->kind == UP_FRAME) {
         r->frame_no = env->frame.frame_no;
         r->received_us = env->frame.received_us;
+        r->is_typing = env->frame.msg.is_typing;
         copy_text(r->topic, sizeof(r->topic), env->frame.topic);
         copy_text(r->text, sizeof(r->text), env->frame.msg.text);
         copy_text(r->client_id, sizeof(r->client_id), env->frame.msg.client_id);
@@ -219,7 +221,7 @@ static bool answer_blob(void)
     if (bench.holds_blobs || !fake_redis_link(BLOBS)) {
         return false;
     }
-    if ((c = fake_redis_find(BLOBS, "SET", NULL))) {
+    if ((c = fake_redis_find(BLOBS, "EVAL", NULL))) {
         bench.blob_puts++;
         fake_redis_answer(BLOBS, c, 0, &ok);
     } else if ((c = fake_redis_find(BLOBS, "GETDEL", NULL))) {
@@ -401,15 +403,30 @@ void bench_ack(const struct record *frame)
     bench_deliver(0, 0, &item, 1);
 }
 
-uint64_t bench_open_started(const char *query, struct ws_conn **out_conn)
+static uint64_t open_started(const char *path, const char *query, struct ws_conn **out_conn)
 {
     uint32_t before = bench_ups(UP_OPEN);
     int status;
 
-    *out_conn = fake_ws_open("/ws/chat/general/", query, &status);
+    *out_conn = fake_ws_open(path, query, &status);
     assert_int_equal(status, 0);
     settle();
     return bench_ups(UP_OPEN) > before ? bench_last_up(UP_OPEN)->conn : 0;
+}
+
+uint64_t bench_open_started(const char *query, struct ws_conn **out_conn)
+{
+    return open_started("/ws/chat/general/", query, out_conn);
+}
+
+static void let_in(struct ws_conn *c, uint64_t conn, int64_t user_id, const char *topic,
+                   uint64_t seq)
+{
+    assert_true(conn != 0);
+    bench_grant(conn, user_id, topic);
+    assert_int_equal(bench_last_up(UP_JOIN)->conn, conn);
+    bench_join(conn, topic, seq, "{\"type\":\"connection_established\"}");
+    assert_int_equal(fake_ws_count(c, "connection_established"), 1);
 }
 
 struct ws_conn *bench_open(int64_t user_id, const char *topic, uint64_t seq, const char *query)
@@ -417,10 +434,15 @@ struct ws_conn *bench_open(int64_t user_id, const char *topic, uint64_t seq, con
     struct ws_conn *c;
     uint64_t conn = bench_open_started(query, &c);
 
-    assert_true(conn != 0);
-    bench_grant(conn, user_id, topic);
-    assert_int_equal(bench_last_up(UP_JOIN)->conn, conn);
-    bench_join(conn, topic, seq, "{\"type\":\"connection_established\"}");
-    assert_int_equal(fake_ws_count(c, "connection_established"), 1);
+    let_in(c, conn, user_id, topic, seq);
+    return c;
+}
+
+struct ws_conn *bench_open_status(int64_t user_id)
+{
+    struct ws_conn *c;
+    uint64_t conn = open_started("/ws/status/", "", &c);
+
+    let_in(c, conn, user_id, "status", 0);
     return c;
 }

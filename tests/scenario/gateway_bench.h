@@ -77,6 +77,7 @@ void bench_ephemeral(const char *topic, uint32_t partition, uint64_t origin_ms, 
 
 /* A chat socket of this user, all the way in; `query` may be "". */
 struct ws_conn *bench_open(int64_t user_id, const char *topic, uint64_t seq, const char *query);
+struct ws_conn *bench_open_status(int64_t user_id);
 uint64_t bench_open_started(const char *query, struct ws_conn **out_conn); /* gives the conn id */
 void bench_grant(uint64_t conn, int64_t user_id, const char *topic);
 void bench_join(uint64_t conn, const char *topic, uint64_t seq, const char *json);

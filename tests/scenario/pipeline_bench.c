@@ -139,16 +139,19 @@ int store_user_ops(struct store *s, const struct user_op *ops, size_t count, uin
     (void)s;
     (void)push_after_s;
     op->row_count = count;
-    op->id = ops[0].user_id;
+    op->what = (int)ops[0].kind;
+    op->id = ops[0].notify ? notify_user(ops[0].notify, 0) : ops[0].user_id;
     return 0;
 }
 
 int store_presence(struct store *s, const struct presence_row *rows, size_t count,
                    store_done_fn *fn, void *arg)
 {
+    struct op *op = op_new(OP_PRESENCE, (void (*)(void))fn, arg);
     (void)s;
-    (void)rows;
-    op_new(OP_PRESENCE, (void (*)(void))fn, arg)->row_count = count;
+    op->row_count = count;
+    op->id = rows[0].user_id;
+    (void)snprintf(op->shown, sizeof(op->shown), "%.*s", BYTES_FMT(rows[0].shown));
     return 0;
 }
 
@@ -527,5 +530,30 @@ void bench_join(uint32_t partition, uint64_t entry, const char *topic, uint64_t 
     env.join.topic = bytes_str(topic);
     env.join.actor.user_id = 11;
     env.join.actor.username = BYTES_LIT("bob");
+    submit(partition, entry, &env);
+}
+
+void bench_leave(uint32_t partition, uint64_t entry, const char *topic, uint64_t conn,
+                 bool is_clean)
+{
+    struct up_envelope env = {.kind = UP_LEAVE, .conn = conn};
+
+    env.leave.topic = bytes_str(topic);
+    env.leave.user_id = 11;
+    env.leave.username = BYTES_LIT("bob");
+    env.leave.is_clean = is_clean;
+    submit(partition, entry, &env);
+}
+
+void bench_choose(uint32_t partition, uint64_t entry, uint64_t conn, const char *status)
+{
+    struct up_envelope env = {.kind = UP_FRAME, .conn = conn};
+
+    env.frame.topic = BYTES_LIT(TOPIC_STATUS);
+    env.frame.frame_no = entry;
+    env.frame.actor.user_id = 11;
+    env.frame.actor.username = BYTES_LIT("bob");
+    env.frame.msg.kind = KIND_STATUS_UPDATE;
+    env.frame.msg.text = bytes_str(status);
     submit(partition, entry, &env);
 }

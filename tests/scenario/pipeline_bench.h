@@ -42,7 +42,9 @@ struct op {
     struct position_move position; /* commit: the first */
     size_t position_count, row_count, key_count;
     struct content_row first; /* commit: its first message, without texts */
-    int64_t id;               /* channel, message, first person asked for */
+    int64_t id;               /* channel, message, first person asked for or meant */
+    int what;                 /* people: kind of the first operation */
+    char shown[16];           /* presence: of the first */
 };
 
 struct bench {
@@ -88,5 +90,8 @@ void bench_own(uint32_t partition, struct entry_id last);
 /* One entry with one envelope, read from the stream of its partition. */
 void bench_say(uint32_t partition, uint64_t entry, const char *topic, const char *client_id);
 void bench_join(uint32_t partition, uint64_t entry, const char *topic, uint64_t conn);
+void bench_leave(uint32_t partition, uint64_t entry, const char *topic, uint64_t conn,
+                 bool is_clean);
+void bench_choose(uint32_t partition, uint64_t entry, uint64_t conn, const char *status);
 /* A topic "chat:<id>" of that partition, the n-th. */
 const char *bench_topic(uint32_t partition, unsigned n);

@@ -75,7 +75,8 @@ static void start(void)
     struct requests_deps deps = {.conf = &bench.conf,
                                  .clock = &bench.clock,
                                  .keys = bench.keys,
-                                 .files = fake_files_object(&bench.conf)};
+                                 .files = fake_files_object(&bench.conf),
+                                 .vapid_public = bench.vapid_public};
 
     bench.requests = requests_new(&deps);
     assert_non_null(bench.requests);

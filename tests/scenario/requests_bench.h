@@ -33,6 +33,7 @@ struct bench {
     struct token_keys *keys;
     struct redis_clock clock;
     struct requests *requests;
+    const char *vapid_public; /* for bench_restart() */
 };
 extern struct bench bench;
 

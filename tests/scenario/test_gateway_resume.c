@@ -264,6 +264,58 @@ static void test_a_leave_tells_of_typing(void **state)
     assert_true(bench_last_up(UP_LEAVE)->is_typing);
 }
 
+/* Types in channel 7, or no more. */
+static void type(struct ws_conn *c, bool is_typing)
+{
+    fake_ws_message(c, is_typing ? "{\"type\":\"typing\",\"is_typing\":true,\"channel_id\":7}"
+                                 : "{\"type\":\"typing\",\"is_typing\":false,\"channel_id\":7}");
+    bench_pass(50);
+}
+
+static uint32_t ups_when_gone(struct ws_conn *c)
+{
+    uint32_t before = bench_ups(UP_FRAME);
+
+    fake_ws_leave(c, false);
+    bench_pass(100);
+    return bench_ups(UP_FRAME) - before;
+}
+
+static void test_a_status_socket_types_no_more_when_it_is_gone(void **state)
+{
+    struct ws_conn *typist = bench_open_status(1);
+
+    (void)state;
+    type(typist, true);
+    assert_true(bench_last_up(UP_FRAME)->is_typing);
+    assert_int_equal(ups_when_gone(typist), 1);
+    assert_string_equal(bench_last_up(UP_FRAME)->topic, "chat:7");
+    assert_false(bench_last_up(UP_FRAME)->is_typing);
+    assert_int_equal(bench_last_up(UP_FRAME)->conn, bench_last_up(UP_LEAVE)->conn);
+}
+
+static void test_it_does_not_say_so_twice_nor_for_another(void **state)
+{
+    struct ws_conn *said = bench_open_status(1), *late = bench_open_status(2),
+                   *one = bench_open_status(3), *two = bench_open_status(3),
+                   *outside = bench_open_status(4);
+
+    (void)state;
+    bench_open(4, "chat:7", 0, "");
+    type(said, true);
+    type(said, false);
+    assert_int_equal(ups_when_gone(said), 0);
+    type(late, true);
+    bench_pass(TYPING_OFF_MS);
+    assert_int_equal(ups_when_gone(late), 0);
+    type(one, true);
+    type(two, true);
+    assert_int_equal(ups_when_gone(one), 0); /* the other socket says the same */
+    assert_int_equal(ups_when_gone(two), 1);
+    type(outside, true);
+    assert_int_equal(ups_when_gone(outside), 0); /* its user is in the room */
+}
+
 /* --- kicks and tokens ---------------------------------------------------------------------------
  */
 
@@ -388,6 +440,8 @@ int main(void)
         TEST(test_too_many_live_frames_close_for_resume),
         TEST(test_typing_ends_by_time_by_message_or_when_told),
         TEST(test_a_leave_tells_of_typing),
+        TEST(test_a_status_socket_types_no_more_when_it_is_gone),
+        TEST(test_it_does_not_say_so_twice_nor_for_another),
         TEST(test_a_kick_means_whom_it_describes),
         TEST(test_a_kick_without_a_code_closes_for_resume),
         TEST(test_a_token_that_expires_closes_when_that_is_wanted),

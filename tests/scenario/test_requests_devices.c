@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "common/mem.h"
+#include "common/metrics.h"
 #include "requests_answers.h"
 
 #define JSON "application/json"
@@ -365,11 +366,70 @@ static void test_freed_under_way(void **state)
     }
 }
 
+/* ---- the key of services ---- */
+
+static double key_attempts(const char *result)
+{
+    return metric_value(metric_counter("auth_attempts_total", "", "result"), result);
+}
+
+static uint32_t post_with(const char *authorization)
+{
+    bench_ask(++last_conn, &(struct bench_http){"POST", LIST, JSON, "{}"}, "", authorization);
+    return bench_answer(last_conn)->http.status;
+}
+
+static void test_service_key(void **state)
+{
+    static const char *const WRONG_KEYS[] = {NULL,          "",
+                                             "Api-Key ",    "Api-Key the-kex",
+                                             "Api-Key the", "Api-Key the-key-and-more",
+                                             "the-key",     "Bearer the-key"};
+    static char key[] = "the-key";
+    double wrong = key_attempts("service_key_wrong"), right = key_attempts("service_key_ok");
+    size_t tries = sizeof(WRONG_KEYS) / sizeof(WRONG_KEYS[0]);
+
+    (void)state;
+    bench.conf.service_key = key;
+    for (size_t i = 0; i < 20 * tries; i++) {
+        assert_int_equal(post_with(WRONG_KEYS[i % tries]), 401);
+    }
+    assert_true(key_attempts("service_key_wrong") == wrong + 20 * (double)tries);
+    assert_true(bench_logged("service_key_refused"));
+    assert_true(bench_logged("192.0.2.1"));
+    assert_false(bench_logged("the-kex"));
+    assert_int_equal(post_with("Api-Key the-key"), 400); /* it has no fields; but is let in */
+    assert_true(key_attempts("service_key_ok") == right + 1);
+    bench.conf.service_key = NULL;
+    assert_int_equal(post_with("Api-Key "), 401);
+    bench_restart();
+}
+
+/* ---- web push ---- */
+
+static void test_vapid_key(void **state)
+{
+    const struct ask for_key = {"GET", LIST "vapid-key/", "", ""};
+
+    (void)state;
+    assert_http(ask(NOBODY, &for_key), 401, CHALLENGE, SIGN_IN);
+    assert_body(ask(ALICE, &for_key), 404,
+                "{\"detail\":\"Web push is not set up.\",\"code\":\"not_configured\"}");
+    bench.vapid_public = "BCVxsr7N_eNgVRqv";
+    bench_restart();
+    assert_body(ask(ALICE, &for_key), 200, "{\"public_key\":\"BCVxsr7N_eNgVRqv\"}");
+    assert_http(ask(DAVE, &for_key), 401, CHALLENGE, SIGN_IN);
+    assert_int_equal(fake_store_devices.calls, 0);
+    bench.vapid_public = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_nobody),
         TEST(test_methods),
+        TEST(test_service_key),
+        TEST(test_vapid_key),
         TEST(test_notifications),
         TEST(test_notifications_that_do_not_fit),
         TEST(test_preferences),

@@ -102,6 +102,7 @@ static void test_other_names(void **state)
         "exe.png",
         "a.exe/b",
         "a.exe/b.png",
+        "a.exe:/b.png",
         "a.bin",
         "a.iso",
         "a.pdf",

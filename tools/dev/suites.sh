@@ -156,7 +156,7 @@ verb_test() {
 
 # The sanitizers end a process at the first finding; the tests' systems look into the daemons'
 # logs for one when they stop (tests/e2e/lib/system.mjs).
-readonly ASAN_E2E=(access chat handshake limits tokens api ws_port ops push notifications status)
+readonly ASAN_E2E=(access chat handshake limits tokens api ws_port ops push push_gone notifications status)
 
 verb_asan() {
     local name
