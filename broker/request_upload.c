@@ -14,6 +14,7 @@
 
 #include "broker/channel_name.h"
 #include "broker/openssl.h"
+#include "broker/request_files.h"
 #include "broker/upload_finish.h"
 #include "common/io/clock.h"
 #include "common/mem.h"

@@ -245,6 +245,7 @@ struct gateway *gateway_new(struct loop *loop, const struct gateway_conf *conf, 
     g->worker = worker;
     gateway_metrics_init();
     make_name(g);
+    usage_init(&g->usage, clock_mono_ms(), clock_wall_ms());
     loop_task_init(&g->sweep, gateway_sweep, g);
     if (redis_url_check(conf->redis_url) != 0) {
         err = ERR_SYNTAX;

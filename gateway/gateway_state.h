@@ -27,6 +27,7 @@
 #include "gateway/typing_watch.h"
 #include "gateway/upload_budget.h"
 #include "gateway/uplink.h"
+#include "gateway/usage.h"
 #include "gateway/users.h"
 #include "gateway/web_files.h"
 #include "proto/delivery.h"
@@ -92,6 +93,7 @@ struct gateway {
     struct session *dead;            /* freed at the end of the turn */
     struct loop_task sweep;
 
+    struct usage usage;
     struct flusher flusher;
     struct drain drain;
     struct arena *arena; /* of the message at hand */
