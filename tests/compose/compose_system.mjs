@@ -156,7 +156,7 @@ export async function start({ gateways, brokers, env }) {
     KIBRAY_GATEWAYS: `${count.gateways}`, KIBRAY_BROKERS: `${count.brokers}`,
   });
   const url = `https://127.0.0.1:${port}`;
-  system.info = { url, port, urls: Array(count.gateways).fill(url) };
+  system.info = { url, port, ws_url: url.replace('http', 'ws'), urls: Array(count.gateways).fill(url) };
   try {
     await system.up(count.gateways, count.brokers);
   } catch (error) {

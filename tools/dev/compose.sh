@@ -34,7 +34,7 @@ verb_compose_test() {
     KIBRAY_TLS=$(mktemp -d /tmp/kibray-tls-XXXXXX)
     trap 'rm -rf -- "$KIBRAY_TLS"' EXIT
     compose_certificate "$KIBRAY_TLS" || die "no certificate"
-    export KIBRAY_TLS NODE_EXTRA_CA_CERTS=$KIBRAY_TLS/tls.crt
+    export KIBRAY_TLS NODE_EXTRA_CA_CERTS=$KIBRAY_TLS/tls.crt CURL_CA_BUNDLE=$KIBRAY_TLS/tls.crt
     export KIBRAY_E2E_START=$ROOT/tests/compose/compose_system.mjs
     suite compose suite_e2e "${files[@]}"
     suites_conclude
