@@ -24,9 +24,8 @@ COPY proto proto
 COPY gateway gateway
 COPY broker broker
 ARG JOBS=2
-RUN cmake --preset release -D KIBRAY_TESTS=OFF -D CMAKE_INSTALL_PREFIX=/usr \
-    && cmake --build --preset release -j "$JOBS" \
-    && DESTDIR=/out cmake --install build-release --strip
+RUN cmake --preset image && cmake --build --preset image -j "$JOBS" \
+    && DESTDIR=/out cmake --install build-image --strip
 
 FROM $DEBIAN
 RUN --mount=type=bind,source=tools/dev/packages.sh,target=/tmp/packages.sh \
