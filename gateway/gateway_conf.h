@@ -32,6 +32,7 @@ struct gateway_conf {
     uint32_t drain_s;          /* DRAIN_SECONDS */
     char *web_root;            /* WEB_ROOT; empty = no web application */
     char *web_connect_sources; /* WEB_CONNECT_SOURCES */
+    char *tls_cert, *tls_key;  /* TLS_CERT, TLS_KEY; both or none */
     bool is_echo_enabled;      /* ECHO_ENDPOINT */
     bool is_closed_on_expiry;  /* WEBSOCKET_CLOSE_ON_TOKEN_EXPIRY */
 };

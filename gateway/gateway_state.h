@@ -68,6 +68,7 @@ struct gateway {
     struct topic_limits topic_limits;
 
     struct ws_port *port;
+    struct ws_tls_stats tls_seen; /* at the last scrape */
     struct status_http *status;
     struct redis_link *commands;
     struct registry *registry;
