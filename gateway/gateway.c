@@ -236,6 +236,7 @@ static int listen_on_ports(struct gateway *g)
                                .pong_timeout_s = conf->pong_timeout_s,
                                .http_body_max_bytes = HTTP_BODY_MAX_BYTES,
                                .want_deflate = conf->compress_min_bytes > 0,
+                               .trusted = &g->proxies,
                                .tls_cert = conf->tls_cert,
                                .tls_key = conf->tls_key};
     uint32_t metrics_port = conf->metrics_port ? conf->metrics_port + g->worker : 0;
@@ -270,7 +271,8 @@ struct gateway *gateway_new(struct loop *loop, const struct gateway_conf *conf, 
     make_name(g);
     usage_init(&g->usage, clock_mono_ms(), clock_wall_ms());
     loop_task_init(&g->sweep, gateway_sweep, g);
-    if (redis_url_check(conf->redis_url) != 0) {
+    if (redis_url_check(conf->redis_url) != 0 ||
+        trusted_proxies_parse(conf->trusted_proxies, &g->proxies) != 0) {
         err = ERR_SYNTAX;
     } else if (make_pure_parts(g) && flusher_init(g) == 0 && make_redis_parts(g) &&
                make_timers(g)) {

@@ -65,6 +65,7 @@ struct gateway {
     char name[GATEWAY_NAME_MAX + 1]; /* the incarnation: "<name>.<16 hex>" */
     char address[64];                /* "0.0.0.0:8001" */
     struct handshake_policy policy;
+    struct trusted_proxies proxies;
     struct topic_limits topic_limits;
 
     struct ws_port *port;

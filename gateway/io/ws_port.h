@@ -9,6 +9,7 @@
 #include "common/bytes.h"
 #include "common/err.h"
 #include "common/io/loop.h"
+#include "gateway/client_address.h"
 #include "proto/codes.h"
 
 struct ws_port;
@@ -23,6 +24,7 @@ struct ws_conf {
     uint32_t ping_interval_s, pong_timeout_s; /* 30, 20 */
     uint32_t http_body_max_bytes;             /* 64 KiB */
     bool want_deflate;                        /* offer permessage-deflate */
+    const struct trusted_proxies *trusted;    /* NULL: none; must outlive the port */
     const char *tls_cert, *tls_key;           /* PEM files; NULL or empty: no TLS */
 };
 
@@ -35,9 +37,8 @@ struct ws_request {
     struct bytes query;  /* raw, without "?" */
     struct bytes host, origin, cookie, authorization, subprotocols, content_type;
     struct bytes range, if_range, if_none_match, accept_encoding;
-    uint64_t body_bytes;        /* its Content-Length; of what is no upgrade */
-    struct bytes forwarded_for; /* the last X-Forwarded-For line: the nearest proxy's */
-    struct bytes address;       /* peer address text */
+    uint64_t body_bytes;  /* its Content-Length; of what is no upgrade */
+    struct bytes address; /* the client's, as text: the peer's, or what trusted proxies say */
 };
 
 struct ws_refusal {

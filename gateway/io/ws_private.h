@@ -18,7 +18,7 @@
 #include "gateway/io/ws_port.h"
 #include "gateway/ws_handshake.h"
 
-#define WS_ADDRESS_MAX 46u /* INET6_ADDRSTRLEN */
+#define WS_ADDRESS_MAX CLIENT_ADDRESS_MAX
 
 enum http_state {
     HTTP_HEAD,    /* reading the head */
