@@ -109,5 +109,19 @@ const frames = {
   nested: '{"type":"ping","x":' + "[".repeat(31) + "]".repeat(31) + "}",
   too_deep: '{"type":"ping","x":' + "[".repeat(32) + "]".repeat(32) + "}",
   utf8: '{"type":"chat_message","message":"grüße \u2028 😀"}',
+  edit: '{"type":"edit_message","message_id":7,"new_content":"x"}',
+  batch: '{"type":"batch_update","updates":[{"a":0.1},{"type":"typing","is_typing":true}]}',
+  mark_read: '{"type":"mark_read","message_id":7,"notification_id":8}',
+  upload: '{"type":"upload_file","file_name":"a.txt","file_size":5,"file_type":"text/plain",' +
+    '"channel_id":7,"post":false}',
+  chunk: '{"type":"upload_chunk","upload_id":"u","chunk_index":7,"chunk_data":"aGk="}',
+  chunk_cut: '{"type":"upload_chunk","upload_id":"u","chunk_index":7,"chunk_data":"' +
+    "QUJD".repeat(300) + '"}',
+  chunk_twice: '{"type":"upload_chunk","upload_id":"u","chunk_index":7,"chunk_data":"' +
+    "QUJD".repeat(300) + '","chunk_data":"="}',
+  chunk_control: '{"type":"upload_chunk","client_id":"c","chunk_data":"' + "QUJD".repeat(300) +
+    '\n","upload_id":"u","chunk_index":7}',
+  chunk_nested: '{"type":"batch_update","updates":[{"chunk_data":"' + "QUJD".repeat(300) + '"}]}',
+  cancel: '{"type":"cancel_upload","upload_id":"u"}',
 };
 for (const [name, text] of Object.entries(frames)) save("client_msg", name, text);
