@@ -133,6 +133,7 @@ static int encode_post(const struct upload_post *post, struct bytes topic, struc
         .conn = 1, /* of no connection, and with frame_no 0: nobody is answered */
         .frame = {.actor = {post->user_id, post->username, post->avatar, post->is_staff},
                   .topic = topic,
+                  .is_outside = true, /* may have been put out of the channel meanwhile */
                   .msg = {.kind = KIND_CHAT_MESSAGE,
                           .attachments = {post->attachment_id},
                           .attachment_count = 1}}};

@@ -84,6 +84,19 @@ $$;
 CREATE TRIGGER upload_chunk_gone AFTER DELETE ON upload_chunk
     FOR EACH ROW WHEN (OLD.state < 2) EXECUTE FUNCTION upload_chunk_gone();
 
+-- One that is being put together may have left its file there, or be about to.
+CREATE FUNCTION upload_gone() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO storage_garbage (key, due_at)
+    SELECT 'file/' || OLD.storage_name || '/' || part, now() + interval '5 minutes'
+      FROM (VALUES ('data'), ('thumb')) AS p (part) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER upload_gone AFTER DELETE ON upload
+    FOR EACH ROW WHEN (OLD.is_complete AND OLD.attachment_id IS NULL)
+    EXECUTE FUNCTION upload_gone();
+
 CREATE FUNCTION chat_attachment_gone() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO storage_garbage (key)
@@ -127,6 +140,9 @@ BEGIN
     IF hits <> cardinality(a_id) THEN
         RAISE EXCEPTION 'an attachment is in use' USING ERRCODE = 'KB001';
     END IF;
+    UPDATE chat_message m SET deleted_at = m.deleted_at /* in the same batch: emptied again */
+      FROM unnest(x_channel, x_message) AS x (channel, message)
+     WHERE m.channel_id = x.channel AND m.id = x.message AND m.deleted_at IS NOT NULL;
 END
 $$;
 
@@ -192,8 +208,9 @@ BEGIN
 END
 $$;
 
--- A place for a chunk. It need not outlive a crash of the database: what it leads to does. With code 0 it is to be stored under `part`, then upload_stored. What is
--- there already with the same bytes is 7.
+-- A place for a chunk. It need not outlive a crash of the database: what it leads to does. With
+-- code 0 it is to be stored under `part`, then upload_stored. What is there already with the same
+-- bytes is 7.
 CREATE FUNCTION upload_reserve(a_id text, person bigint, a_index integer, a_size integer,
                                a_digest text, a_gateway text, a_conn bigint,
                                OUT code integer, OUT a_part bigint, OUT a_storage text,
@@ -208,6 +225,10 @@ BEGIN
     SELECT * INTO u FROM upload x WHERE x.id = a_id FOR UPDATE;
     IF NOT FOUND OR u.user_id <> person THEN
         code := CASE WHEN u.id IS NULL THEN 1 ELSE 2 END;
+        RETURN;
+    END IF;
+    code := upload_may_enter(u.channel_id, person); /* not any more, maybe */
+    IF code <> 0 THEN
         RETURN;
     END IF;
     UPDATE upload x SET touched_at = now(), gateway = a_gateway, conn = a_conn WHERE x.id = a_id;
@@ -291,8 +312,12 @@ BEGIN
     VALUES (u.channel_id, u.user_id, u.file_size, u.file_name, u.file_type, a_sha256,
             u.storage_name, a_thumbnail, a_bytes)
     RETURNING id INTO attachment;
+    posted := u.is_posted AND upload_may_enter(u.channel_id, u.user_id) = 0;
     UPDATE upload x SET attachment_id = attachment, attempts = 1, touched_at = now(),
-                        lease_until = now() + lease_ms * interval '1 millisecond'
+                        is_posted = posted,
+                        lease_until = CASE WHEN posted
+                                      THEN now() + lease_ms * interval '1 millisecond'
+                                      ELSE '-infinity' END
      WHERE x.id = a_id;
     INSERT INTO storage_garbage (key)
     SELECT 'part/' || c.storage_name || '/' || c.part FROM upload_chunk c
@@ -300,7 +325,6 @@ BEGIN
     UPDATE upload_chunk c SET state = 2 WHERE c.upload_id = a_id;
     a_gateway := u.gateway;
     a_conn := u.conn;
-    posted := u.is_posted;
     SELECT a.username, coalesce(p.avatar, ''), a.is_staff INTO a_username, a_avatar, a_is_staff
       FROM auth_user a LEFT JOIN user_profile p ON p.user_id = a.id WHERE a.id = u.user_id;
 END
@@ -309,26 +333,27 @@ $$;
 -- The file is not what it was said to be: it is forgotten. Gives who is told.
 CREATE FUNCTION upload_refuse(a_id text, OUT a_gateway text, OUT a_conn bigint)
 LANGUAGE plpgsql AS $$
-DECLARE
-    name text;
 BEGIN
     DELETE FROM upload x WHERE x.id = a_id AND x.attachment_id IS NULL
-    RETURNING x.gateway, x.conn, x.storage_name INTO a_gateway, a_conn, name;
-    INSERT INTO storage_garbage (key)
-    SELECT 'file/' || name || '/' || part FROM (VALUES ('data'), ('thumb')) AS p (part)
-     WHERE name IS NOT NULL ON CONFLICT DO NOTHING;
+    RETURNING x.gateway, x.conn INTO a_gateway, a_conn;
 END
 $$;
 
 -- Chunks that were not there, or not as they came, when the file was to be put together (a machine
--- has lost power): they are missing again. Gives who is told.
+-- has lost power): they are missing again. Gives who is told; nobody when it is done by now, or was
+-- reopened by another broker.
 CREATE FUNCTION upload_reopen(a_id text, parts bigint[], OUT a_gateway text, OUT a_conn bigint)
 LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE upload x SET is_complete = false, lease_until = '-infinity', touched_at = now()
-     WHERE x.id = a_id AND x.attachment_id IS NULL RETURNING x.gateway, x.conn
-      INTO a_gateway, a_conn;
+    PERFORM FROM upload x WHERE x.id = a_id AND x.attachment_id IS NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
     DELETE FROM upload_chunk c WHERE c.upload_id = a_id AND c.part = ANY (parts);
+    IF FOUND THEN
+        UPDATE upload x SET is_complete = false, lease_until = '-infinity', touched_at = now()
+         WHERE x.id = a_id RETURNING x.gateway, x.conn INTO a_gateway, a_conn;
+    END IF;
 END
 $$;
 
