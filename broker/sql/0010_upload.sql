@@ -372,6 +372,7 @@ $$;
 
 -- Work that a broker has left: files that are complete and not put together (posts false), and
 -- attachments whose message has not come (posts true). Taken for lease_ms; after `tries` no more.
+-- Each upload of which nothing is left to do is looked at once.
 CREATE FUNCTION upload_claim(at_most bigint, lease_ms bigint, tries bigint)
 RETURNS TABLE (a_id text, posts boolean, attachment bigint, channel bigint, person bigint,
                username text, avatar text, is_staff boolean)
@@ -379,16 +380,21 @@ LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY
     WITH due AS MATERIALIZED (
-        SELECT u.id FROM upload u LEFT JOIN chat_attachment a ON a.id = u.attachment_id
+        SELECT u.id, u.lease_until, u.attachment_id IS NULL OR (u.is_posted AND EXISTS (
+                   SELECT FROM chat_attachment a
+                    WHERE a.id = u.attachment_id AND a.message_id IS NULL)) AS is_left
+          FROM upload u
          WHERE u.is_complete AND u.lease_until < now()
            AND u.lease_until > now() - interval '1 hour' AND u.attempts < tries
-           AND (u.attachment_id IS NULL OR (u.is_posted AND a.id IS NOT NULL
-                                            AND a.message_id IS NULL))
-         ORDER BY u.lease_until LIMIT at_most FOR UPDATE OF u SKIP LOCKED),
+         ORDER BY u.lease_until LIMIT 500 FOR UPDATE SKIP LOCKED),
+    over AS (
+        UPDATE upload u SET lease_until = '-infinity'
+          FROM due d WHERE u.id = d.id AND NOT d.is_left),
     taken AS (
         UPDATE upload u SET attempts = u.attempts + 1,
                             lease_until = now() + lease_ms * interval '1 millisecond'
-          FROM due WHERE u.id = due.id RETURNING u.*)
+          FROM (SELECT d.id FROM due d WHERE d.is_left ORDER BY d.lease_until LIMIT at_most) d
+         WHERE u.id = d.id RETURNING u.*)
     SELECT t.id, t.attachment_id IS NOT NULL, coalesce(t.attachment_id, 0), t.channel_id,
            t.user_id, p.username::text, coalesce(f.avatar, '')::text, p.is_staff
       FROM taken t JOIN auth_user p ON p.id = t.user_id

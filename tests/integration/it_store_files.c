@@ -99,7 +99,8 @@ static void a_repeat_is_there(void **state)
     assert_int_equal(start("u", alice, 1, 10), UPLOAD_OK);
     assert_int_equal(reserve("u", alice, 0, 4, DIGEST_A), UPLOAD_OK);
     part = files.part;
-    assert_int_equal(reserve("u", alice, 0, 4, DIGEST_A), UPLOAD_OK); /* not stored: the same place */
+    assert_int_equal(reserve("u", alice, 0, 4, DIGEST_A),
+                     UPLOAD_OK); /* not stored: the same place */
     assert_int_equal(files.part, part);
     assert_int_equal(stored("u", 0, part), UPLOAD_OK);
     assert_int_equal(reserve("u", alice, 0, 4, DIGEST_A), UPLOAD_REPEAT);
@@ -121,7 +122,7 @@ static void others_in_its_place_before_it_is_stored(void **state)
     assert_true(files.part != first);
     assert_int_equal(stored("u", 0, first), UPLOAD_CONFLICT);
     assert_int_equal(files.received, 0);
-    assert_int_equal(garbage("part/" STORAGE_NAME "/%", 200), 0);  /* it may be on its way there */
+    assert_int_equal(garbage("part/" STORAGE_NAME "/%", 200), 0); /* it may be on its way there */
     assert_int_equal(garbage("part/" STORAGE_NAME "/%", 301), 1);
     assert_int_equal(stored("u", 0, files.part), UPLOAD_OK);
     assert_int_equal(files.received, 6);
@@ -190,9 +191,9 @@ static void two_at_once(void **state)
             parts[i] = files.part;
         }
         done = got.done;
-        assert_int_equal(store_chunk_stored(got.store, bytes_str(id), 0, parts[0], LEASE_MS,
-                                            on_stored, NULL),
-                         0);
+        assert_int_equal(
+            store_chunk_stored(got.store, bytes_str(id), 0, parts[0], LEASE_MS, on_stored, NULL),
+            0);
         assert_int_equal(
             store_chunk_stored(other, bytes_str(id), 1, parts[1], LEASE_MS, on_stored, NULL), 0);
         fixture_wait(&got.done, done + 2);
