@@ -37,7 +37,7 @@ static void who_may_start(void **state)
 
 static void five_may_be_open(void **state)
 {
-    char id[8];
+    char id[16];
 
     (void)state;
     for (int i = 0; i < 5; i++) {
@@ -181,7 +181,7 @@ static void two_at_once(void **state)
     }
     next();
     for (int round = 0; round < 20; round++) {
-        char id[8];
+        char id[16];
         int done;
         (void)snprintf(id, sizeof(id), "u%d", round);
         fixture_sql("DELETE FROM upload");
