@@ -231,7 +231,9 @@ BEGIN
     IF code <> 0 THEN
         RETURN;
     END IF;
-    UPDATE upload x SET touched_at = now(), gateway = a_gateway, conn = a_conn WHERE x.id = a_id;
+    UPDATE upload x SET touched_at = now(), gateway = a_gateway, conn = a_conn /* seldom */
+     WHERE x.id = a_id AND (u.gateway <> a_gateway OR u.conn <> a_conn
+                            OR u.touched_at < now() - interval '1 minute');
     SELECT * INTO c FROM upload_chunk x WHERE x.upload_id = a_id AND x.chunk_index = a_index;
     SELECT coalesce(sum(x.size) FILTER (WHERE x.state > 0), 0),
            coalesce(sum(x.size) FILTER (WHERE x.chunk_index <> a_index), 0)
@@ -403,7 +405,7 @@ END
 $$;
 
 -- What nobody has touched for idle_s goes, and attachments that came into no message within
--- unused_s. Gives how many.
+-- unused_s. Gives how many. Others wait on the same connection: not more than some rows at a time.
 CREATE FUNCTION upload_expire(at_most bigint, idle_s bigint, unused_s bigint)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -411,8 +413,14 @@ DECLARE
     attachments bigint;
 BEGIN
     DELETE FROM upload u WHERE u.id IN (
-        SELECT x.id FROM upload x WHERE x.touched_at < now() - idle_s * interval '1 second'
-           AND x.lease_until < now() ORDER BY x.touched_at LIMIT at_most FOR UPDATE SKIP LOCKED);
+        SELECT s.id FROM (
+            SELECT t.id, sum((SELECT count(*) FROM upload_chunk c WHERE c.upload_id = t.id))
+                         OVER (ORDER BY t.touched_at, t.id) AS chunks
+              FROM (SELECT x.id, x.touched_at FROM upload x
+                     WHERE x.touched_at < now() - idle_s * interval '1 second'
+                       AND x.lease_until < now()
+                     ORDER BY x.touched_at LIMIT at_most FOR UPDATE SKIP LOCKED) t) s
+         WHERE s.chunks <= 10000);
     GET DIAGNOSTICS uploads = ROW_COUNT;
     DELETE FROM chat_attachment a WHERE a.id IN (
         SELECT x.id FROM chat_attachment x WHERE x.message_id IS NULL

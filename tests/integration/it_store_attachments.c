@@ -126,6 +126,26 @@ static void what_nobody_has_touched(void **state)
     assert_int_equal(garbage("file/%", 301), 2);
 }
 
+/* However many there are: others wait meanwhile. */
+static void so_many_rows_at_a_time(void **state)
+{
+    (void)state;
+    fixture_sql(
+        "INSERT INTO upload (id, user_id, channel_id, file_size, conn, touched_at,"
+        " is_posted, gateway, file_name, file_type, storage_name)"
+        " SELECT 'u' || n, 1, 1, 4096, 1, now() - n * interval '1 hour', true, 'g', 'a',"
+        " 'b', 's' || n FROM generate_series(2, 6) n;"
+        "INSERT INTO upload_chunk (upload_id, chunk_index, size, part, storage_name, digest)"
+        " SELECT 'u' || n, k, 1, n * 10000 + k, 's' || n, 'd'"
+        " FROM generate_series(2, 6) n, generate_series(0, 4095) k");
+    expire(3600, 100);
+    assert_int_equal(fixture_number("SELECT count(*) FROM upload"), 3);
+    assert_int_equal(fixture_number("SELECT count(*) FROM upload WHERE id IN ('u5', 'u6')"), 0);
+    expire(3600, 100);
+    expire(3600, 100);
+    assert_int_equal(fixture_number("SELECT count(*) FROM upload"), 0);
+}
+
 static void attachments_that_came_into_no_message(void **state)
 {
     int64_t used;
@@ -409,6 +429,7 @@ int main(void)
         TEST(a_file_that_becomes_no_message),
         TEST(so_many_at_a_time),
         TEST(what_nobody_has_touched),
+        TEST(so_many_rows_at_a_time),
         TEST(attachments_that_came_into_no_message),
         TEST(garbage_is_taken_by_one),
         TEST(with_a_user),

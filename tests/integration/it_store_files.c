@@ -91,6 +91,24 @@ static void who_sends_is_told_last(void **state)
     assert_int_equal(fixture_number("SELECT conn FROM upload"), 9);
 }
 
+/* Not for each chunk: that would write four indexes. */
+static void touched_once_a_minute(void **state)
+{
+    (void)state;
+    assert_int_equal(start("u", alice, 1, 10), UPLOAD_OK);
+    put_chunk("u", 0, 1);
+    fixture_sql("UPDATE upload SET touched_at = now() - interval '50 seconds'");
+    assert_int_equal(reserve("u", alice, 0, 1, DIGEST_A), UPLOAD_REPEAT);
+    assert_int_equal(fixture_number("SELECT count(*) FROM upload WHERE"
+                                    " touched_at > now() - interval '40 seconds'"),
+                     0);
+    fixture_sql("UPDATE upload SET touched_at = now() - interval '61 seconds'");
+    assert_int_equal(reserve("u", alice, 0, 1, DIGEST_A), UPLOAD_REPEAT);
+    assert_int_equal(fixture_number("SELECT count(*) FROM upload WHERE"
+                                    " touched_at > now() - interval '40 seconds'"),
+                     1);
+}
+
 static void a_repeat_is_there(void **state)
 {
     int64_t part;
@@ -372,6 +390,7 @@ int main(void)
         TEST(five_may_be_open),
         TEST(chunks_in_any_order),
         TEST(who_sends_is_told_last),
+        TEST(touched_once_a_minute),
         TEST(a_repeat_is_there),
         TEST(others_in_its_place_before_it_is_stored),
         TEST(sums),

@@ -274,6 +274,7 @@ static void test_verdicts_of_a_place(void **state)
     for (size_t i = 0; i < VERDICT_COUNT; i++, u.frame_no++) {
         fake_files.place.verdict = VERDICTS[i].verdict;
         assert_error(&u, VERDICTS[i].code, NULL);
+        assert_int_equal(fake_files.drops, i + 1); /* Redis is free of it */
     }
     fake_files.place.verdict = UPLOAD_REPEAT;
     fake_files.place.received = 50;
