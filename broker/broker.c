@@ -2,8 +2,7 @@
 /* Wires the broker together:
  *
  *   read link -> intake -> pipeline -> store / egress -> command link
- *                            ^ coordinator (leases), gateway_watch, access_watch (kicks),
- *                              notify_watch (what people are to be told), retention
+ *                            ^ coordinator (leases), gateway_watch, owner_duties
  *
  * The pipeline only works while both Redis links and the store are up. */
 #include "broker/broker.h"
@@ -13,15 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "broker/access_watch.h"
 #include "broker/coordinator.h"
 #include "broker/files.h"
 #include "broker/gateway_watch.h"
 #include "broker/intake.h"
 #include "broker/io/store_pg.h"
-#include "broker/notify_watch.h"
+#include "broker/owner_duties.h"
 #include "broker/push.h"
-#include "broker/retention.h"
 #include "common/health.h"
 #include "common/io/clock.h"
 #include "common/io/status_http.h"
@@ -49,9 +46,7 @@ struct broker {
     struct intake *intake;
     struct coordinator *coordinator;
     struct gateway_watch *watch;
-    struct access_watch *access;
-    struct notify_watch *notify;
-    struct retention *retention;
+    struct owner_duties *duties;
     struct push *push;
     struct files *files;
     struct status_http *status;
@@ -86,9 +81,7 @@ static void on_up(struct broker *b)
     log_info("working", LOG_STR("owner", b->owner));
     coordinator_start(b->coordinator);
     gateway_watch_start(b->watch);
-    access_watch_start(b->access);
-    notify_watch_start(b->notify);
-    retention_start(b->retention);
+    owner_duties_start(b->duties);
     push_start(b->push);
     files_start(b->files);
 }
@@ -105,9 +98,7 @@ static void on_down(struct broker *b)
     pipeline_drop_all(b->pipeline);
     coordinator_pause(b->coordinator);
     gateway_watch_pause(b->watch);
-    access_watch_pause(b->access);
-    notify_watch_pause(b->notify);
-    retention_pause(b->retention);
+    owner_duties_pause(b->duties);
     push_pause(b->push);
     files_pause(b->files);
     if (b->is_leaving) {
@@ -206,9 +197,7 @@ static void free_parts(struct broker *b)
     store_pg_free(b->store);
     egress_free(b->egress);
     gateway_watch_free(b->watch);
-    access_watch_free(b->access);
-    notify_watch_free(b->notify);
-    retention_free(b->retention);
+    owner_duties_free(b->duties);
     push_free(b->push);
     files_free(b->files);
     coordinator_free(b->coordinator);
@@ -263,9 +252,9 @@ static void forget_user(void *arg, int64_t user_id)
     requests_forget_user(b->requests, user_id);
 }
 
-static struct access_watch *build_access_watch(struct broker *b)
+static struct owner_duties *build_duties(struct broker *b)
 {
-    return access_watch_new(&(struct access_watch_deps){.loop = b->loop,
+    return owner_duties_new(&(struct owner_duties_deps){.loop = b->loop,
                                                         .redis = b->command,
                                                         .store = b->store,
                                                         .egress = b->egress,
@@ -276,28 +265,22 @@ static struct access_watch *build_access_watch(struct broker *b)
                                                         .arg = b});
 }
 
-static struct retention *build_retention(struct broker *b)
+static struct pipeline *build_pipeline(struct broker *b)
 {
-    return retention_new(&(struct retention_deps){.loop = b->loop,
-                                                  .store = b->store,
-                                                  .conf = b->conf,
-                                                  .is_owner = owns_first_partition,
-                                                  .arg = b});
-}
-
-static struct notify_watch *build_notify_watch(struct broker *b)
-{
-    return notify_watch_new(&(struct notify_watch_deps){.loop = b->loop,
-                                                        .redis = b->command,
-                                                        .store = b->store,
-                                                        .conf = b->conf,
-                                                        .is_owner = owns_first_partition,
-                                                        .arg = b});
+    return pipeline_new(&(struct pipeline_deps){.loop = b->loop,
+                                                .redis = b->command,
+                                                .store = b->store,
+                                                .egress = b->egress,
+                                                .requests = b->requests,
+                                                .conf = b->conf,
+                                                .clock = &b->clock,
+                                                .owner = bytes_str(b->owner),
+                                                .on_room = on_room,
+                                                .arg = b});
 }
 
 static int build_work(struct broker *b)
 {
-    struct bytes owner = bytes_str(b->owner);
     int err;
 
     b->egress = egress_new(b->loop, b->command, b->conf->redis_prefix);
@@ -326,34 +309,21 @@ static int build_work(struct broker *b)
     if (!b->requests) {
         return ERR_NOMEM;
     }
-    b->pipeline = pipeline_new(&(struct pipeline_deps){.loop = b->loop,
-                                                       .redis = b->command,
-                                                       .store = b->store,
-                                                       .egress = b->egress,
-                                                       .requests = b->requests,
-                                                       .conf = b->conf,
-                                                       .clock = &b->clock,
-                                                       .owner = owner,
-                                                       .on_room = on_room,
-                                                       .arg = b});
+    b->pipeline = build_pipeline(b);
     if (!b->pipeline) {
         return ERR_NOMEM;
     }
     b->intake = intake_new(b->loop, b->read, b->command, b->pipeline, b->conf);
-    b->coordinator = coordinator_new(b->loop, b->command, b->pipeline, b->conf, owner);
+    b->coordinator =
+        coordinator_new(b->loop, b->command, b->pipeline, b->conf, bytes_str(b->owner));
     b->watch = gateway_watch_new(b->loop, b->command, b->pipeline, b->conf);
-    b->access = build_access_watch(b);
-    b->notify = build_notify_watch(b);
-    b->retention = build_retention(b);
+    b->duties = build_duties(b);
     b->push = push_new(&(struct push_deps){.loop = b->loop,
                                            .redis = b->command,
                                            .store = b->store,
                                            .conf = b->conf,
                                            .keys = b->push_keys});
-    return b->intake && b->coordinator && b->watch && b->access && b->notify && b->retention &&
-                   b->push
-               ? 0
-               : ERR_NOMEM;
+    return b->intake && b->coordinator && b->watch && b->duties && b->push ? 0 : ERR_NOMEM;
 }
 
 static void make_owner(struct broker *b)

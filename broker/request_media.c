@@ -10,6 +10,7 @@
 #include "broker/http_file.h"
 #include "broker/http_query.h"
 #include "broker/storage_key.h"
+#include "broker/request_files.h"
 #include "broker/request_upload.h"
 #include "common/mem.h"
 

@@ -7,7 +7,7 @@
 
 #include "broker/files.h"
 #include "broker/storage_key.h"
-#include "broker/requests_impl.h"
+#include "broker/request_files.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "proto/stream_keys.h"

@@ -6,7 +6,7 @@
  *   requests_start -> place in the table -> step -> … -> step -> request_answer -> place is free
  *
  * The id of a request is its generation times REQUESTS_MAX plus its place. */
-#include "broker/requests_impl.h"
+#include "broker/request_files.h"
 
 #include <utlist.h>
 

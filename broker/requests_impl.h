@@ -137,19 +137,6 @@ void request_refresh_start(struct request *req, const struct up_refresh *refresh
 void request_refresh_refuse(struct request *req, const struct up_refresh *refresh,
                             enum client_code code);
 
-/* ---- request_upload.c ---- */
-void request_upload_start(struct request *req, const struct up_upload *upload);
-void request_upload_refuse(struct request *req, const struct up_upload *upload);
-/* The request ends: what it knows of the upload is freed. */
-void request_upload_done(struct request *req);
-
-/* ---- request_media.c, request_pull.c ---- */
-void request_media_done(struct request *req);
-void request_pull_start(struct request *req, const struct up_pull *pull);
-void request_pull_refuse(struct request *req, const struct up_pull *pull);
-/* The request ends: its turn is given back. */
-void request_pull_done(struct request *req);
-
 /* ---- request_http.c ---- */
 #define HTTP_RETRY_AFTER_S 5u /* of a 503: what is waiting for a worker has been done by then */
 

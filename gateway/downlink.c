@@ -37,12 +37,40 @@ struct downlink {
     bool is_reading;
 };
 
-static const char *const KIND_NAMES[] = {
-    [DOWN_GRANTED] = "granted", [DOWN_REFUSED] = "refused",     [DOWN_JOINED] = "joined",
-    [DOWN_TOPIC] = "topic",     [DOWN_REPLY] = "reply",         [DOWN_ACK] = "ack",
-    [DOWN_HTTP] = "http",       [DOWN_KICK] = "kick",           [DOWN_TYPING] = "typing",
-    [DOWN_HISTORY] = "history", [DOWN_REFRESHED] = "refreshed",
-};
+static const char *kind_name(enum down_kind kind)
+{
+    switch (kind) {
+    case DOWN_GRANTED:
+        return "granted";
+    case DOWN_REFUSED:
+        return "refused";
+    case DOWN_JOINED:
+        return "joined";
+    case DOWN_TOPIC:
+        return "topic";
+    case DOWN_REPLY:
+        return "reply";
+    case DOWN_ACK:
+        return "ack";
+    case DOWN_HTTP:
+        return "http";
+    case DOWN_KICK:
+        return "kick";
+    case DOWN_TYPING:
+        return "typing";
+    case DOWN_HISTORY:
+        return "history";
+    case DOWN_REFRESHED:
+        return "refreshed";
+    case DOWN_SEND:
+        return "send";
+    case DOWN_WANTED:
+        return "wanted";
+    case DOWN_PULLED:
+        return "pulled";
+    }
+    return "";
+}
 
 static void read_on(void *arg);
 
@@ -81,7 +109,7 @@ static int read_section(struct downlink *d, struct mp_read *r)
         if (err != 0) {
             return err;
         }
-        metric_add_label(gateway_metrics.downlink_items, KIND_NAMES[item.kind], 1);
+        metric_add_label(gateway_metrics.downlink_items, kind_name(item.kind), 1);
         has_ephemeral = has_ephemeral || is_ephemeral(&item);
         if (is_ephemeral(&item) && is_old) {
             metric_add(gateway_metrics.downlink_repeats, 1);

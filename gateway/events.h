@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* Names of all log events of a gateway: what operators search for and tests wait for. */
+#define EV_WEB_NOT_LOADED "web_not_loaded"
 #define EV_STARTED "gateway_started"
 #define EV_SETTINGS "gateway_settings"
 #define EV_DRAINING "gateway_draining"

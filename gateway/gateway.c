@@ -14,6 +14,7 @@
 #include "gateway/events.h"
 #include "gateway/gateway_metrics.h"
 #include "gateway/gateway_glue.h"
+#include "gateway/io/web_dir.h"
 #include "proto/io/blobs.h"
 #include "proto/limits.h"
 
@@ -179,6 +180,16 @@ static bool make_timers(struct gateway *g)
     return true;
 }
 
+/* Without the application the gateway works as well. */
+static void load_web(struct gateway *g)
+{
+    int err = g->conf->web_root[0] != '\0' ? web_dir_load(g->conf->web_root, &g->web) : 0;
+
+    if (err != 0) {
+        log_error(EV_WEB_NOT_LOADED, LOG_STR("root", g->conf->web_root), LOG_ERR(err));
+    }
+}
+
 static int listen_on_ports(struct gateway *g)
 {
     static const struct ws_events events = {
@@ -234,11 +245,13 @@ struct gateway *gateway_new(struct loop *loop, const struct gateway_conf *conf, 
     g->worker = worker;
     gateway_metrics_init();
     make_name(g);
+    usage_init(&g->usage, clock_mono_ms(), clock_wall_ms());
     loop_task_init(&g->sweep, gateway_sweep, g);
     if (redis_url_check(conf->redis_url) != 0) {
         err = ERR_SYNTAX;
     } else if (make_pure_parts(g) && flusher_init(g) == 0 && make_redis_parts(g) &&
                make_timers(g)) {
+        load_web(g);
         err = listen_on_ports(g);
     }
     if (err != 0) {
@@ -287,6 +300,7 @@ void gateway_free(struct gateway *g)
     inflight_free(g->inflight);
     typing_watch_free(g->typing);
     session_table_free(g->sessions);
+    web_files_free(g->web);
     arena_free(g->arena);
     deflate_ctx_free(g->deflate);
     buf_done(&g->out);

@@ -82,6 +82,12 @@ const struct conf_row gateway_conf_rows[] = {
     {"user-rate-limit", "USER_RATE_LIMIT", CONF_STR, AT(user_rate_limit), "messages/60s",
      "", 0, 0, NULL, false, false,
      "Messages of one user over all gateways; 0 is no limit, empty is five times WEBSOCKET_RATE_LIMIT."},
+    {"web-connect-sources", "WEB_CONNECT_SOURCES", CONF_STR, AT(web_connect_sources), "", "", 0, 0,
+     NULL, false, false,
+     "Origins that the web application may reach beside this server, with blanks between them: that of "
+     "S3_PUBLIC_URL, when downloads are sent there."},
+    {"web-root", "WEB_ROOT", CONF_STR, AT(web_root), "", "", 0, 0, NULL, false, false,
+     "Directory with the built web application, read at start-up and served at /; empty is none."},
     {"websocket-close-on-token-expiry", "WEBSOCKET_CLOSE_ON_TOKEN_EXPIRY", CONF_BOOL,
      AT(is_closed_on_expiry), "", "0", 0, 0, NULL, false, false,
      "Close a socket with 4401 when its access token expires, unless a newer one came in a refresh_token frame."},

@@ -29,9 +29,11 @@ struct gateway_conf {
     uint32_t connections_per_address; /* 0 = none */
     uint32_t compress_min_bytes;      /* COMPRESS_MIN; 0 = never compress */
     uint32_t ping_interval_s, pong_timeout_s;
-    uint32_t drain_s;         /* DRAIN_SECONDS */
-    bool is_echo_enabled;     /* ECHO_ENDPOINT */
-    bool is_closed_on_expiry; /* WEBSOCKET_CLOSE_ON_TOKEN_EXPIRY */
+    uint32_t drain_s;          /* DRAIN_SECONDS */
+    char *web_root;            /* WEB_ROOT; empty = no web application */
+    char *web_connect_sources; /* WEB_CONNECT_SOURCES */
+    bool is_echo_enabled;      /* ECHO_ENDPOINT */
+    bool is_closed_on_expiry;  /* WEBSOCKET_CLOSE_ON_TOKEN_EXPIRY */
 };
 
 extern const struct conf_row gateway_conf_rows[];

@@ -88,7 +88,7 @@ void flusher_news(struct gateway *g, struct topic *t);
 void flusher_acked(struct gateway *g, struct topic *t, uint64_t received_us);
 NODISCARD int flusher_init(struct gateway *g);
 void flusher_done(struct gateway *g);
-void observe_latency(uint64_t received_us);
+void observe_latency(struct gateway *g, uint64_t received_us);
 
 /* --- deliver.c: items of brokers ------------------------------------------------------------ */
 void deliver_item(void *gateway, const struct down_item *item);
@@ -137,6 +137,9 @@ uint32_t http_upload_count(const struct gateway *g);
 /* --- upkeep.c: what is done by the clock ----------------------------------------------------- */
 void upkeep_tick(void *gateway); /* every UPKEEP_MS */
 #define UPKEEP_MS 100u
+
+/* --- usage_publish.c ------------------------------------------------------------------------- */
+void usage_publish(struct gateway *g);
 
 /* --- drain.c ---------------------------------------------------------------------------------- */
 void drain_start(struct gateway *g, uint32_t window_ms); /* again is nothing */

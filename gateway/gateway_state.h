@@ -27,7 +27,9 @@
 #include "gateway/typing_watch.h"
 #include "gateway/upload_budget.h"
 #include "gateway/uplink.h"
+#include "gateway/usage.h"
 #include "gateway/users.h"
+#include "gateway/web_files.h"
 #include "proto/delivery.h"
 
 #define SEND_MAX_BYTES (256u * 1024u) /* of one write */
@@ -81,6 +83,7 @@ struct gateway {
     struct inflight *inflight;
     struct typing_watch *typing;
     struct blobs *blobs;
+    struct web_files *web; /* NULL: none is served */
     struct upload_budget upload_budget;
     struct loop_timer *upload_timer;
     struct http_upload *uploads;     /* http_upload.c: bodies on their way to brokers, by request */
@@ -90,6 +93,7 @@ struct gateway {
     struct session *dead;            /* freed at the end of the turn */
     struct loop_task sweep;
 
+    struct usage usage;
     struct flusher flusher;
     struct drain drain;
     struct arena *arena; /* of the message at hand */

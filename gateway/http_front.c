@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Ordinary HTTP on the clients' port: health and metrics are answered here, /api/ and files go to a
- * broker and back (their bytes: http_upload.c, http_download.c), everything else is 404. Knows no
+ * broker and back (their bytes: http_upload.c, http_download.c), the web application comes from
+ * memory (web_files.c), everything else is 404. Knows no
  * credentials: their bytes travel as they came. */
 #include "common/io/clock.h"
 #include "gateway/gateway_glue.h"
@@ -63,6 +64,32 @@ static void reply_status(struct gateway *g, uint64_t request, const struct ws_re
     ignored = ws_http_reply(g->port, request, status, bytes_str(type), BYTES_LIT(""),
                             buf_bytes(&g->json));
     (void)ignored;
+}
+
+/* The web application, if it is served here and this is a file of it. */
+static bool reply_web(struct gateway *g, uint64_t request, const struct ws_request *req)
+{
+    const struct web_request wanted = {req->path, req->accept_encoding, req->if_none_match};
+    struct web_answer answer;
+    struct buf headers;
+    bool is_found;
+    int ignored;
+
+    if (!g->web) {
+        return false;
+    }
+    buf_init(&headers, WEB_HEADERS_MAX_BYTES);
+    is_found = web_files_answer(g->web, &wanted, bytes_str(g->conf->web_connect_sources), &answer,
+                                &headers) == 0;
+    if (is_found && !bytes_eq_str(req->method, "GET") && !bytes_eq_str(req->method, "HEAD")) {
+        reply(g, request, &BAD_METHOD);
+    } else if (is_found) {
+        ignored = ws_http_reply(g->port, request, answer.status, answer.type, buf_bytes(&headers),
+                                answer.body);
+        (void)ignored;
+    }
+    buf_done(&headers);
+    return is_found;
 }
 
 static bool has_long_header(const struct ws_request *req)
@@ -136,7 +163,9 @@ void http_front_on_request(void *arg, uint64_t request, const struct ws_request 
         reply(g, request, &BAD_HOST);
     } else if (!bytes_has_prefix(req->path, BYTES_LIT(API)) &&
                !bytes_has_prefix(req->path, BYTES_LIT(FILES))) {
-        reply(g, request, &NOT_FOUND);
+        if (!reply_web(g, request, req)) {
+            reply(g, request, &NOT_FOUND);
+        }
     } else if (req->path.len > HTTP_PATH_MAX_BYTES || req->query.len > HTTP_PATH_MAX_BYTES) {
         reply(g, request, &TOO_LONG);
     } else if (has_long_header(req)) {

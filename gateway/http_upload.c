@@ -6,7 +6,8 @@
  *
  * A piece is kept until it is acknowledged; one that is not in time goes again, once. With
  * BODY_WINDOW of them unanswered, or too much on the way of all (upload_budget.c), nothing is read:
- * the rest waits at the client. Whatever the broker answers ends it. */
+ * the rest waits at the client. Whatever the broker answers ends it; what ends before its last
+ * piece is acknowledged is cancelled. */
 #include "common/io/clock.h"
 #include "gateway/gateway_glue.h"
 #include "gateway/gateway_metrics.h"
@@ -83,12 +84,33 @@ static void release(struct gateway *g, struct body_piece *p, struct upload_windo
     metric_set(gateway_metrics.upload_bytes, g->upload_budget.bytes);
 }
 
+/* Nobody can go on with it: it is not to count among the uploads of its user any more. */
+static void cancel(struct http_upload *u)
+{
+    struct gateway *g = u->g;
+    struct up_envelope env = {.kind = UP_UPLOAD, .conn = u->request};
+    int err;
+
+    env.upload = (struct up_upload){.frame_no = (uint64_t)u->piece_count + 1, /* of no piece */
+                                    .actor = {.user_id = u->user_id},
+                                    .topic = bytes_str(u->topic),
+                                    .action = UPLOAD_CANCEL,
+                                    .is_http = true,
+                                    .upload_id = bytes_str(u->upload_id)};
+    err =
+        gateway_send_up(g, partition_of(env.upload.topic, g->conf->partitions), UPLINK_AGAIN, &env);
+    (void)err; /* it expires by itself */
+}
+
 bool http_upload_end(struct gateway *g, uint64_t request)
 {
     struct http_upload *u = find(g, request);
 
     if (!u) {
         return false;
+    }
+    if (u->is_wanted && (u->unread > 0 || u->window.unanswered > 0)) {
+        cancel(u);
     }
     HASH_DEL(g->uploads, u);
     upload_budget_leave(&g->upload_budget, &u->window);

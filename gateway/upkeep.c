@@ -130,6 +130,9 @@ void upkeep_tick(void *gateway)
     if (++g->ticks % TICKS_PER_SECOND != 0) {
         return;
     }
+    if (g->ticks % (TICKS_PER_SECOND * USAGE_PUBLISH_S) == 0) {
+        usage_publish(g);
+    }
     close_silent(g, now_ms);
     if (g->conf->is_closed_on_expiry) {
         close_expired(g);

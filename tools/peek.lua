@@ -9,7 +9,7 @@
 -- and bodies are shown as sizes only.
 
 local COUNT_DEFAULT, COUNT_MAX = 10, 1000
-local VERSION = 3
+local VERSION = 4
 local DEPTH_MAX = 8
 local EXACT_BITS = 53 -- of a Lua number; larger integers are tables {hex = "16 digits"}
 
@@ -195,9 +195,10 @@ end
 local ENDPOINTS = {"chat", "notifications", "status", "echo"}
 local CLIENT_KINDS = {
     "chat_message", "edit_message", "delete_message", "typing", "read_receipt", "mark_read",
-    "batch_update", "mark_all_read", "dismiss", "status_update", "refresh_token", "ping",
-    "heartbeat",
+    "batch_update", "mark_all_read", "dismiss", "status_update", "upload_file", "upload_chunk",
+    "cancel_upload", "refresh_token", "ping", "heartbeat",
 }
+local UPLOAD_ACTIONS = {"start", "chunk", "cancel"}
 local TYPING_CHANGES = {[0] = "on", "off", "stop"}
 local CODES = {
     "AUTHENTICATION_FAILED", "RATE_LIMIT_EXCEEDED", "INVALID_MESSAGE", "PERMISSION_DENIED",
@@ -217,6 +218,13 @@ local client_message = array_of({
     {"notification_id", number}, {"is_typing", boolean},
     {"attachments", list_of(number)},
 })
+
+-- Index and length in the halves of one number.
+local function chunk(value)
+    must(type(value) == "number", "not a number")
+    local index = math.floor(value / 2 ^ 32)
+    return object({{"index", whole(index)}, {"bytes", whole(value - index * 2 ^ 32)}})
+end
 
 local UP = {
     {"OPEN", {
@@ -238,6 +246,7 @@ local UP = {
     {"HTTP", {
         {"method", ascii}, {"path", ascii}, {"query", size}, {"body", size},
         {"content_type", ascii}, {"address", text}, {"credentials", credentials},
+        {"range", ascii}, {"if_range", ascii}, {"if_none_match", ascii}, {"body_bytes", number},
     }},
     {"HISTORY", {{"topic", text}, {"after", number}, {"until", number}}},
     {"REFRESH", {
@@ -248,6 +257,13 @@ local UP = {
         {"source", text}, {"channel_id", number}, {"message_id", number}, {"created_ms", number},
         {"title", text}, {"message", text}, {"category", text}, {"url", text}, {"users", size},
     }},
+    {"UPLOAD", {
+        {"frame_no", number}, {"received_us", number}, {"actor", actor}, {"topic", text},
+        {"client_id", text}, {"action", name_of(UPLOAD_ACTIONS)}, {"is_http", boolean},
+        {"upload_id", text}, {"file_name", text}, {"file_type", text}, {"file_size", number},
+        {"channel_id", number}, {"is_posted", boolean}, {"chunk", chunk}, {"blob", number},
+    }},
+    {"PULL", {{"ref", text}, {"offset", number}, {"bytes", number}, {"blob", number}}},
 }
 
 local DOWN = {
@@ -263,7 +279,10 @@ local DOWN = {
     }},
     {"REPLY", {{"frame_no", number}, {"received_us", number}, {"frame", json}}},
     {"ACK", {{"frame_no", number}, {"received_us", number}}},
-    {"HTTP", {{"status", number}, {"content_type", ascii}, {"headers", size}, {"body", size}}},
+    {"HTTP", {
+        {"status", number}, {"content_type", ascii}, {"headers", size}, {"body", size},
+        {"ref", text}, {"ref_offset", number}, {"ref_bytes", number},
+    }},
     {"KICK", {
         {"user_id", number}, {"topic", text}, {"login", connection}, {"as_of_ms", number},
         {"code", name_of(CODES)}, {"close", number},
@@ -277,6 +296,9 @@ local DOWN = {
         {"frame_no", number}, {"received_us", number}, {"login", connection},
         {"expires_s", number},
     }},
+    {"SEND", {{"frame", json}}},
+    {"WANTED", {{"actor", actor}, {"topic", text}, {"upload_id", text}}},
+    {"PULLED", {{"offset", number}, {"blob", number}, {"bytes", number}}},
 }
 
 -- {kind, conn, fields…} from the element `first` of `values` on.

@@ -38,6 +38,7 @@ void ws_http_fill_request(const struct http_conn *h, const struct http_head *hea
         .range = http_head_value(head, "range", 0),
         .if_range = http_head_value(head, "if-range", 0),
         .if_none_match = http_head_value(head, "if-none-match", 0),
+        .accept_encoding = http_head_value(head, "accept-encoding", 0),
         /* The last line is the one that the nearest proxy wrote. */
         .forwarded_for = hops > 0 ? http_head_value(head, "x-forwarded-for", hops - 1) : BYTES_NONE,
         .address = bytes_str(h->address),

@@ -33,7 +33,7 @@ struct ws_request {
     struct bytes path;   /* percent-encoded as sent, without query */
     struct bytes query;  /* raw, without "?" */
     struct bytes host, origin, cookie, authorization, subprotocols, content_type;
-    struct bytes range, if_range, if_none_match;
+    struct bytes range, if_range, if_none_match, accept_encoding;
     uint64_t body_bytes;        /* its Content-Length; of what is no upgrade */
     struct bytes forwarded_for; /* the last X-Forwarded-For line: the nearest proxy's */
     struct bytes address;       /* peer address text */

@@ -111,6 +111,7 @@ static void record(const struct up_envelope *env, uint32_t partition)
         r->bytes = env->upload.chunk_bytes;
         r->chunk_index = env->upload.chunk_index;
         r->is_http = env->upload.is_http;
+        r->is_cancel = env->upload.action == UPLOAD_CANCEL;
         copy_text(r->topic, sizeof(r->topic), env->upload.topic);
         copy_text(r->text, sizeof(r->text), env->upload.upload_id);
     } else if (env->kind == UP_PULL) {

@@ -30,7 +30,7 @@ struct record { /* one envelope that reached Redis */
     uint64_t blob, offset;        /* UPLOAD, PULL */
     uint32_t bytes, chunk_index;
     uint64_t body_bytes; /* HTTP */
-    bool is_http;
+    bool is_http, is_cancel;
     char topic[64], text[64], client_id[16];
 };
 

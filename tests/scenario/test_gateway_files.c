@@ -355,9 +355,11 @@ static void test_a_refusal_in_the_middle(void **state)
     bench_ack(bench_up(UP_UPLOAD, 0));
     answer_status(request, 429);
     assert_int_equal(fake_ws_last_reply()->status, 429);
+    assert_true(bench_last_up(UP_UPLOAD)->is_cancel);
+    assert_int_equal(bench_last_up(UP_UPLOAD)->frame_no, 3);
     bench_ack(bench_up(UP_UPLOAD, 1));
     bench_pass(20000);
-    assert_int_equal(bench_ups(UP_UPLOAD), 2);
+    assert_int_equal(bench_ups(UP_UPLOAD), 3);
     assert_int_equal(fake_ws_replies(), 1);
 }
 
@@ -379,7 +381,8 @@ static void test_a_piece_goes_again_once(void **state)
     assert_true(second.blob != first.blob);
     assert_int_equal(bench.blob_puts, 2);
     bench_pass(FRAME_WAIT_MS + 200);
-    assert_int_equal(bench_ups(UP_UPLOAD), 2);
+    assert_int_equal(bench_ups(UP_UPLOAD), 3);
+    assert_true(bench_last_up(UP_UPLOAD)->is_cancel);
     assert_int_equal(fake_ws_last_reply()->status, 503);
     assert_true(fake_ws_http_of(request)->is_over);
 }
@@ -425,12 +428,16 @@ static void test_a_sender_that_goes_frees_everything(void **state)
     fake_ws_http_gone(request);
     bench.holds_blobs = false;
     bench_pass(20000);
-    assert_int_equal(bench_ups(UP_UPLOAD), 0);
+    assert_int_equal(bench_ups(UP_UPLOAD), 1);
+    assert_true(bench_last_up(UP_UPLOAD)->is_cancel);
     assert_int_equal(bench.blob_puts, 2);
     request = post(PIECE);
     wanted(request);
     send_body(request, PIECE);
-    assert_int_equal(bench_ups(UP_UPLOAD), 1);
+    bench_ack(bench_last_up(UP_UPLOAD));
+    fake_ws_http_gone(request); /* all is there: nothing to be cancelled */
+    bench_pass(1000);
+    assert_int_equal(bench_ups(UP_UPLOAD), 2);
 }
 
 /* With two pieces of 256 KiB each, 16 uploads have all the bytes on the way that may be. */

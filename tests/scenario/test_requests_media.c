@@ -182,7 +182,10 @@ static void test_pieces_of_a_body(void **state)
     assert_status(send_piece(3), 400, "There is no such upload.");
     fake_files.place.verdict = UPLOAD_OK;
     fake_files.storage_err = ERR_FULL;
-    assert_status(send_piece(4), 503, "SERVICE_UNAVAILABLE");
+    struct up_upload u = frame_of(UPLOAD_CHUNK, 4);
+    u.is_http = true;
+    send_upload(&u);
+    bench_no_answer(); /* the gateway sends it again, and knows when to give up */
     fake_files.storage_err = 0;
     bench.conf.upload_bytes_per_minute = 4;
     assert_status(send_piece(5), 429, "RATE_LIMIT_EXCEEDED");

@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # The verb bench: a system of its own from a release build, with the limits off, under the load
-# tool; every figure with the same machine's bare send() loop of the same run beside it.
+# tool (with --files: what ten large uploads cost the chats beside them); every figure with the same machine's bare send() loop of the same run beside it.
 need packages build
 
 BENCH_PORT=8601
 BENCH_ONLY=
+BENCH_FILES=0
 
 bench_parse() {
     while (($#)); do
@@ -19,7 +20,8 @@ bench_parse() {
             esac
             shift
             ;;
-        *) die "bench: unknown option $1 (--port N, --only NAME, --seconds N)" ;;
+        --files) BENCH_FILES=1 ;;
+        *) die "bench: unknown option $1 (--port N, --only NAME, --seconds N, --files)" ;;
         esac
         shift
     done
@@ -86,6 +88,13 @@ verb_bench() {
     local seconds=${BENCH_SECONDS:-5}
     packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}"
     build_preset release
+    if ((BENCH_FILES)); then
+        need suites
+        e2e_packages
+        e2e_prepare
+        KIBRAY_BUILD="$ROOT/build-release" node "$ROOT/tests/bench/files_load.mjs"
+        return
+    fi
     BENCH_VAR=$(mktemp -d /tmp/kibray-bench.XXXXXX)
     chmod 755 "$BENCH_VAR"
     trap bench_end EXIT
