@@ -7,9 +7,12 @@ FROM $DEBIAN AS web
 ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates nodejs npm
 WORKDIR /src/web
-# A checkout without web/ gives an image without the web application.
+# A checkout without web/ gives an image without the web application. Where a proxy has an authority
+# of its own: build --secret id=ca,src=authority.pem
 COPY LICENSE we[b]/ ./
-RUN if [ -f package-lock.json ]; then npm ci --no-audit --no-fund && npm run build; else mkdir dist; fi
+RUN --mount=type=secret,id=ca \
+    if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi; \
+    if [ -f package-lock.json ]; then npm ci --no-audit --no-fund && npm run build; else mkdir dist; fi
 
 FROM $DEBIAN AS build
 ENV DEBIAN_FRONTEND=noninteractive
