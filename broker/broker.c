@@ -22,6 +22,7 @@
 #include "broker/notify_watch.h"
 #include "broker/push.h"
 #include "broker/retention.h"
+#include "broker/usage_watch.h"
 #include "common/health.h"
 #include "common/io/clock.h"
 #include "common/io/status_http.h"
@@ -52,6 +53,7 @@ struct broker {
     struct access_watch *access;
     struct notify_watch *notify;
     struct retention *retention;
+    struct usage_watch *usage;
     struct push *push;
     struct files *files;
     struct status_http *status;
@@ -89,6 +91,7 @@ static void on_up(struct broker *b)
     access_watch_start(b->access);
     notify_watch_start(b->notify);
     retention_start(b->retention);
+    usage_watch_start(b->usage);
     push_start(b->push);
     files_start(b->files);
 }
@@ -108,6 +111,7 @@ static void on_down(struct broker *b)
     access_watch_pause(b->access);
     notify_watch_pause(b->notify);
     retention_pause(b->retention);
+    usage_watch_pause(b->usage);
     push_pause(b->push);
     files_pause(b->files);
     if (b->is_leaving) {
@@ -209,6 +213,7 @@ static void free_parts(struct broker *b)
     access_watch_free(b->access);
     notify_watch_free(b->notify);
     retention_free(b->retention);
+    usage_watch_free(b->usage);
     push_free(b->push);
     files_free(b->files);
     coordinator_free(b->coordinator);
@@ -274,6 +279,16 @@ static struct access_watch *build_access_watch(struct broker *b)
                                                         .is_owner = owns_first_partition,
                                                         .forget_user = forget_user,
                                                         .arg = b});
+}
+
+static struct usage_watch *build_usage_watch(struct broker *b)
+{
+    return usage_watch_new(&(struct usage_watch_deps){.loop = b->loop,
+                                                      .redis = b->command,
+                                                      .store = b->store,
+                                                      .conf = b->conf,
+                                                      .is_owner = owns_first_partition,
+                                                      .arg = b});
 }
 
 static struct retention *build_retention(struct broker *b)
@@ -345,13 +360,14 @@ static int build_work(struct broker *b)
     b->access = build_access_watch(b);
     b->notify = build_notify_watch(b);
     b->retention = build_retention(b);
+    b->usage = build_usage_watch(b);
     b->push = push_new(&(struct push_deps){.loop = b->loop,
                                            .redis = b->command,
                                            .store = b->store,
                                            .conf = b->conf,
                                            .keys = b->push_keys});
     return b->intake && b->coordinator && b->watch && b->access && b->notify && b->retention &&
-                   b->push
+                   b->usage && b->push
                ? 0
                : ERR_NOMEM;
 }

@@ -320,6 +320,10 @@ bool file_type_fits(struct bytes declared, struct bytes detected)
     if (strcmp(said.text, found.text) == 0) {
         return true;
     }
+    /* Markup is text, too, to those who are shown it as such; Markdown is full of it. */
+    if ((is(&said, "text/plain") || is(&said, "text/markdown")) && is(&found, "text/html")) {
+        return true;
+    }
     return !is_active(&said) && !is_active(&found) && fits_inactive(&said, &found);
 }
 

@@ -11,7 +11,8 @@
  * name of it, a text that has no signature (CSV, Markdown, JSON …) found as plain text, a format
  * whose container was found (Office documents as ZIP …). application/octet-stream and an empty
  * declaration fit everything that neither runs nor is rendered as a page: no executables, scripts,
- * HTML, SVG. Something that runs fits only its own name. */
+ * HTML, SVG. HTML also passes as plain text or Markdown, which is what it is served as then.
+ * Something that runs fits only its own name. */
 bool file_type_fits(struct bytes declared, struct bytes detected);
 
 /* Does this run when it is opened? Programs, libraries, scripts with an interpreter, installers. */

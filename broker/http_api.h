@@ -34,6 +34,8 @@
     X(DEVICE_REMOVE, "DELETE", "/api/notifications/devices/", "device_remove")                     \
     X(PUSH_TEST, "POST", "/api/notifications/devices/test_notification/", "push_test")             \
     X(VAPID_KEY, "GET", "/api/notifications/vapid-key/", "vapid_key")                              \
+    X(USAGE, "GET", "/api/websocket/metrics/", "usage")                                            \
+    X(USAGE_HISTORY, "GET", "/api/websocket/metrics/history/", "usage_history")                    \
     X(UPLOAD, "POST", "/api/uploads/", "upload")                                                   \
     X(MEDIA, "GET", "/media/attachments/<id>/<name>", "media")
 

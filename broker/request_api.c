@@ -7,6 +7,7 @@
  *                             401          401                503 when it is away */
 #include "broker/request_api.h"
 
+#include "broker/usage_sum.h"
 #include "common/mem.h"
 
 static void on_user(struct request *req, int err, const struct user_row *user)
@@ -44,6 +45,7 @@ void request_api_done(struct request *req)
 {
     if (req->api) {
         page_query_done(&req->api->page);
+        usage_sum_free(req->api->usage);
         http_fields_done(req->api->fields, sizeof(req->api->fields) / sizeof(req->api->fields[0]));
         mem_free(req->api);
         req->api = NULL;

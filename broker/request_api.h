@@ -13,8 +13,9 @@ struct api_work {
     void (*run)(struct request *req); /* once it is known who it is */
     int64_t user_id;
     bool is_staff;
-    size_t accepted;        /* request_notify.c: people */
-    struct page_query page; /* of what comes in pages */
+    size_t accepted;         /* request_notify.c: people; request_usage.c: hours */
+    struct usage_sum *usage; /* request_usage.c; owned */
+    struct page_query page;  /* of what comes in pages */
     struct http_field fields[API_FIELDS_MAX];
     size_t input_len;
     char input[]; /* the body, or the query */
@@ -68,6 +69,10 @@ void request_preferences_set(struct request *req, const struct up_http *http);
 /* ---- handlers: request_upload_http.c, request_media.c ---- */
 void request_upload_body(struct request *req, const struct up_http *http);
 void request_media(struct request *req, const struct up_http *http);
+
+/* ---- handlers: request_usage.c ---- */
+void request_usage(struct request *req, const struct up_http *http);
+void request_usage_history(struct request *req, const struct up_http *http);
 
 /* ---- handlers: request_devices.c ---- */
 void request_devices(struct request *req, const struct up_http *http);

@@ -84,7 +84,7 @@ static void run_put(void *arg)
 {
     struct put_job *job = arg;
 
-    job->err = storage_put(job->storage, job->key, bytes_of(job->data, job->len));
+    job->err = storage_stage(job->storage, job->key, bytes_of(job->data, job->len));
 }
 
 static void on_put(void *arg)

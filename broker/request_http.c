@@ -32,6 +32,8 @@ static handler_fn *const HANDLERS[ROUTE_COUNT] = {
     [ROUTE_DEVICE_REMOVE] = request_device_remove,
     [ROUTE_PUSH_TEST] = request_push_test,
     [ROUTE_VAPID_KEY] = request_vapid_key,
+    [ROUTE_USAGE] = request_usage,
+    [ROUTE_USAGE_HISTORY] = request_usage_history,
     [ROUTE_UPLOAD] = request_upload_body,
     [ROUTE_MEDIA] = request_media,
 };

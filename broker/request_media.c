@@ -20,6 +20,7 @@
 struct media_work {
     int64_t id;
     bool is_thumbnail;
+    bool is_head;    /* answered here: the storage's addresses are good for GET only */
     struct buf name; /* decoded */
     struct buf range, if_range, if_none_match;
 };
@@ -93,7 +94,9 @@ static bool redirect(struct request *req, const struct http_file *file, const ch
 static void answer_file(struct request *req, const struct http_file *file, const char *key)
 {
     const struct media_work *w = req->media;
-    const struct http_file_request wanted = {.range = buf_bytes(&w->range),
+    /* RFC 9110 §14.2: of a HEAD no range is looked at. */
+    const struct http_file_request wanted = {.range =
+                                                 w->is_head ? BYTES_NONE : buf_bytes(&w->range),
                                              .if_range = buf_bytes(&w->if_range),
                                              .if_none_match = buf_bytes(&w->if_none_match)};
     struct http_file_answer a;
@@ -102,7 +105,7 @@ static void answer_file(struct request *req, const struct http_file *file, const
     buf_init(&headers, HTTP_FILE_HEADERS_MAX_BYTES);
     if (http_file_answer(file, &wanted, &a, &headers) != 0) {
         request_http_unavailable(req);
-    } else if (a.status == 304 || !redirect(req, file, key)) {
+    } else if (a.status == 304 || w->is_head || !redirect(req, file, key)) {
         answer(req, &a, a.status == 416 ? BYTES_LIT("text/plain") : file->type, buf_bytes(&headers),
                key);
     }
@@ -195,6 +198,7 @@ void request_media(struct request *req, const struct up_http *http)
     if (w) {
         w->id = req->path_id;
         w->is_thumbnail = wants_thumbnail(http->query);
+        w->is_head = bytes_eq_str(http->method, "HEAD");
         buf_init(&w->name, FILE_NAME_GIVEN_MAX_BYTES);
         err = http_path_decode(req->path_name, &w->name);
         err = err ? err : keep(&w->range, http->range);

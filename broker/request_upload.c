@@ -166,6 +166,13 @@ void upload_fail(struct request *req, enum client_code code, const char *sentenc
 {
     struct buf json;
 
+    /* The answer ends the whole request, though this may be a repeat whose first one is answered
+     * already. The gateway sends a piece again that is not answered, and knows when to give up. */
+    if (req->upload && req->upload->is_http && req->upload->action == UPLOAD_CHUNK &&
+        code == CODE_SERVICE_UNAVAILABLE) {
+        request_drop(req);
+        return;
+    }
     if (req->upload && req->upload->is_http) {
         request_http_fail(req, status_of(code), sentence ? sentence : code_sentence(code),
                           code_name(code));

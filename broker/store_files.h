@@ -83,6 +83,8 @@ NODISCARD int store_chunk_stored(struct store *s, struct bytes upload_id, uint32
 struct file_part {
     int64_t part;
     uint32_t size;
+    bool is_lost; /* is not there as it came; for whoever puts the file together */
+    char digest[SHA256_HEX_BYTES + 1];
 };
 struct file_parts {
     int64_t user_id, channel_id, file_size;
@@ -110,6 +112,10 @@ NODISCARD int store_upload_done(struct store *s, struct bytes upload_id, struct 
 /* It is not what it was said to be. Only gateway and conn are given. */
 NODISCARD int store_upload_refuse(struct store *s, struct bytes upload_id, store_finished_fn *fn,
                                   void *arg);
+
+/* These parts are missing after all. Only gateway and conn are given. */
+NODISCARD int store_upload_reopen(struct store *s, struct bytes upload_id, const int64_t *parts,
+                                  size_t count, store_finished_fn *fn, void *arg);
 
 struct left_upload { /* what a broker has left undone */
     struct bytes upload_id;

@@ -18,6 +18,7 @@
 #include "proto/stream_keys.h"
 
 #define UNFIT "The file is not what its type says."
+#define LOST "Parts of the file were lost. Please send them again."
 #define COMPLETE_MAX_BYTES 16384u /* a name, and its address with each byte of it encoded */
 
 struct finishing {
@@ -107,17 +108,18 @@ static void tell_complete(struct finishing *w, const struct finished_upload *don
     buf_done(&json);
 }
 
-static void tell_refused(struct finishing *w, const struct finished_upload *to)
+static void tell_failed(struct files *f, const struct finished_upload *to, enum client_code code,
+                        const char *sentence)
 {
     bool is_http = (int64_t)to->conn < 0;
     struct buf json;
     int err;
 
     buf_init(&json, COMPLETE_MAX_BYTES);
-    err = is_http ? http_detail(UNFIT, code_name(CODE_INVALID_MESSAGE), &json)
-                  : server_error(CODE_INVALID_MESSAGE, UNFIT, BYTES_NONE, &json);
+    err = is_http ? http_detail(sentence, code_name(code), &json)
+                  : server_error(code, sentence, BYTES_NONE, &json);
     if (err == 0) {
-        tell(w->files, to, 400, buf_bytes(&json));
+        tell(f, to, code == CODE_INVALID_MESSAGE ? 400 : 503, buf_bytes(&json));
     }
     buf_done(&json);
 }
@@ -197,8 +199,36 @@ static void on_refused(void *arg, int err, const struct finished_upload *to)
         return;
     }
     note("refused");
-    tell_refused(w, to);
+    tell_failed(w->files, to, CODE_INVALID_MESSAGE, UNFIT);
     mem_free(w);
+}
+
+static void on_reopened(void *arg, int err, const struct finished_upload *to)
+{
+    struct finishing *w = arg;
+
+    if (err) {
+        give_up(w, "reopen", err);
+        return;
+    }
+    note("lost_parts");
+    tell_failed(w->files, to, CODE_SERVICE_UNAVAILABLE, LOST);
+    mem_free(w);
+}
+
+static int reopen(struct finishing *w)
+{
+    int64_t lost[UPLOAD_CHUNKS_MAX];
+    size_t count = 0;
+
+    for (size_t i = 0; i < w->plan.part_count && count < UPLOAD_CHUNKS_MAX; i++) {
+        if (w->parts[i].is_lost) {
+            lost[count++] = w->parts[i].part;
+        }
+    }
+    log_warn("upload_parts_lost", LOG_STR("upload", w->upload_id), LOG_U64("parts", count));
+    return store_upload_reopen(w->files->store, bytes_str(w->upload_id), lost, count, on_reopened,
+                               w);
 }
 
 static void on_assembled(void *arg)
@@ -212,6 +242,8 @@ static void on_assembled(void *arg)
         log_info("upload_refused", LOG_STR("upload", w->upload_id),
                  LOG_STR("declared", w->file_type), LOG_STR("found", w->file.found_type));
         err = store_upload_refuse(store, id, on_refused, w);
+    } else if (err == ERR_CONFLICT) {
+        err = reopen(w);
     } else if (err == 0) {
         err = store_upload_done(store, id, bytes_str(w->file.sha256),
                                 bytes_str(w->file.thumbnail_type), w->file.thumbnail_bytes,

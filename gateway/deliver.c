@@ -162,6 +162,17 @@ static void deliver_joined(struct gateway *g, const struct down_item *item)
     }
 }
 
+/* Of a broker's making: ours are counted where they are made. */
+static void note_error(struct gateway *g, struct bytes frame)
+{
+    enum client_code code = usage_code_of(frame);
+
+    if (code != CODE_NONE) {
+        metric_add_label(gateway_metrics.errors, code_name(code), 1);
+        usage_error(&g->usage, clock_mono_ms(), clock_wall_ms(), code);
+    }
+}
+
 static void deliver_reply(struct gateway *g, const struct down_item *item)
 {
     struct session *s = session_table_find(g->sessions, item->conn);
@@ -171,8 +182,9 @@ static void deliver_reply(struct gateway *g, const struct down_item *item)
         return;
     }
     if (s && session_state(s) == SESSION_OPEN) {
+        note_error(g, item->reply.json);
         send_private(s, item->reply.json);
-        observe_latency(entry.received_us);
+        observe_latency(g, entry.received_us);
     }
     if (entry.chunk_bytes > 0) {
         uploading_answered(g, s, entry.chunk_bytes);
@@ -184,6 +196,7 @@ static void deliver_send(struct gateway *g, const struct down_item *item)
     struct session *s = session_table_find(g->sessions, item->conn);
 
     if (s && session_state(s) == SESSION_OPEN) {
+        note_error(g, item->send.json);
         send_private(s, item->send.json);
     }
 }
@@ -193,6 +206,9 @@ static void deliver_ack(struct gateway *g, const struct down_item *item)
     struct session *s = session_table_find(g->sessions, item->conn);
     struct inflight_entry entry;
 
+    if (http_upload_acked(g, item)) {
+        return;
+    }
     if (inflight_take(g->inflight, INFLIGHT_FRAME, item->conn, item->ack.frame_no, &entry) && s) {
         flusher_acked(g, s->sub.topic, entry.received_us);
     }
@@ -214,7 +230,7 @@ static void deliver_refreshed(struct gateway *g, const struct down_item *item)
     if (server_token_refreshed(refreshed->expires_s * 1000, &g->json) == 0) {
         send_private(s, buf_bytes(&g->json));
     }
-    observe_latency(entry.received_us);
+    observe_latency(g, entry.received_us);
 }
 
 /* --- kicks --------------------------------------------------------------------------------------
@@ -297,7 +313,10 @@ void deliver_item(void *gateway, const struct down_item *item)
         deliver_send(g, item);
         break;
     case DOWN_WANTED:
+        http_upload_wanted(g, item);
+        break;
     case DOWN_PULLED:
+        http_download_pulled(g, item);
         break;
     }
 }

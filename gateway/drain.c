@@ -52,11 +52,15 @@ static void close_share(struct gateway *g, uint64_t passed_ms)
     }
 }
 
-/* All are gone and the brokers know; or those that are left had their time. */
+/* All are gone and the brokers know; or those that are left had their time. Files that are under
+ * way have all of the window. */
 static bool is_done(const struct gateway *g, uint64_t passed_ms)
 {
     const struct drain *d = &g->drain;
 
+    if (passed_ms < d->window_ms && http_front_transfers(g) > 0) {
+        return false;
+    }
     return (session_table_count(g->sessions) == 0 && uplink_is_idle(g->uplink)) ||
            (d->all_closed_ms > 0 && passed_ms >= d->all_closed_ms + DRAIN_GRACE_MS);
 }

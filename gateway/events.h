@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* Names of all log events of a gateway: what operators search for and tests wait for. */
+#define EV_WEB_NOT_LOADED "web_not_loaded"
 #define EV_STARTED "gateway_started"
 #define EV_SETTINGS "gateway_settings"
 #define EV_DRAINING "gateway_draining"
@@ -22,6 +23,7 @@
 #define EV_SOCKET_REFUSED "session_refused"
 #define EV_SOCKET_EVICTED "session_evicted"
 #define EV_SOCKET_KICKED "session_kicked"
+#define EV_DOWNLOAD_CUT "download_cut"
 #define EV_QUOTA_FAILED "quota_lease_failed"
 #define EV_WORKER_STARTED "worker_started"
 #define EV_WORKER_ENDED "worker_ended"

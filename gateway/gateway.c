@@ -14,6 +14,7 @@
 #include "gateway/events.h"
 #include "gateway/gateway_metrics.h"
 #include "gateway/gateway_glue.h"
+#include "gateway/io/web_dir.h"
 #include "proto/io/blobs.h"
 #include "proto/limits.h"
 
@@ -130,6 +131,7 @@ static bool make_pure_parts(struct gateway *g)
                                             .expiry_s = conf->channel_expiry_s,
                                             .bytes = conf->channel_buffer_bytes};
     g->user_limit = gateway_conf_user_limit(conf);
+    g->upload_budget.rate = conf->upload_bytes_per_second;
     buf_init(&g->out, SEND_BUF_MAX);
     buf_init(&g->frame, FRAME_BUF_MAX);
     buf_init(&g->deflated, FRAME_BUF_MAX);
@@ -170,11 +172,22 @@ static bool make_timers(struct gateway *g)
 {
     g->tick = loop_timer_new(g->loop, upkeep_tick, g);
     g->drain.timer = loop_timer_new(g->loop, drain_on_tick, g);
-    if (!g->tick || !g->drain.timer) {
+    g->upload_timer = loop_timer_new(g->loop, uploads_look, g);
+    if (!g->tick || !g->drain.timer || !g->upload_timer) {
         return false;
     }
     loop_timer_start(g->tick, UPKEEP_MS, UPKEEP_MS);
     return true;
+}
+
+/* Without the application the gateway works as well. */
+static void load_web(struct gateway *g)
+{
+    int err = g->conf->web_root[0] != '\0' ? web_dir_load(g->conf->web_root, &g->web) : 0;
+
+    if (err != 0) {
+        log_error(EV_WEB_NOT_LOADED, LOG_STR("root", g->conf->web_root), LOG_ERR(err));
+    }
 }
 
 static int listen_on_ports(struct gateway *g)
@@ -188,6 +201,9 @@ static int listen_on_ports(struct gateway *g)
         .on_closed = opening_on_closed,
         .on_http = http_front_on_request,
         .on_http_gone = http_front_on_gone,
+        .is_http_streamed = http_front_is_streamed,
+        .on_http_body = http_upload_on_body,
+        .on_http_drained = http_download_on_drained,
     };
     const struct gateway_conf *conf = g->conf;
     const struct ws_conf ws = {.address = conf->listen_address,
@@ -229,11 +245,13 @@ struct gateway *gateway_new(struct loop *loop, const struct gateway_conf *conf, 
     g->worker = worker;
     gateway_metrics_init();
     make_name(g);
+    usage_init(&g->usage, clock_mono_ms(), clock_wall_ms());
     loop_task_init(&g->sweep, gateway_sweep, g);
     if (redis_url_check(conf->redis_url) != 0) {
         err = ERR_SYNTAX;
     } else if (make_pure_parts(g) && flusher_init(g) == 0 && make_redis_parts(g) &&
                make_timers(g)) {
+        load_web(g);
         err = listen_on_ports(g);
     }
     if (err != 0) {
@@ -275,12 +293,14 @@ void gateway_free(struct gateway *g)
     flusher_done(g);
     loop_timer_free(g->tick);
     loop_timer_free(g->drain.timer);
+    loop_timer_free(g->upload_timer);
     topic_table_done(&g->topics);
     user_table_done(&g->users);
     address_table_done(&g->addresses);
     inflight_free(g->inflight);
     typing_watch_free(g->typing);
     session_table_free(g->sessions);
+    web_files_free(g->web);
     arena_free(g->arena);
     deflate_ctx_free(g->deflate);
     buf_done(&g->out);

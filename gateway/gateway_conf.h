@@ -19,6 +19,7 @@ struct gateway_conf {
     char *allowed_hosts;              /* ALLOWED_HOSTS, as Django's */
     char *csrf_trusted_origins;       /* CSRF_TRUSTED_ORIGINS: whole origins */
     uint32_t rate_limit;              /* WEBSOCKET_RATE_LIMIT per socket and 60 s; 0 = none */
+    uint32_t upload_bytes_per_second; /* UPLOAD_BYTES_PER_SECOND; 0 = no limit */
     char *user_rate_limit;            /* USER_RATE_LIMIT; empty = 5 x rate_limit */
     uint32_t message_max_bytes;       /* WEBSOCKET_MESSAGE_MAX_SIZE */
     uint32_t idle_timeout_s;          /* WEBSOCKET_CONNECTION_TIMEOUT; 0 = never */
@@ -28,9 +29,11 @@ struct gateway_conf {
     uint32_t connections_per_address; /* 0 = none */
     uint32_t compress_min_bytes;      /* COMPRESS_MIN; 0 = never compress */
     uint32_t ping_interval_s, pong_timeout_s;
-    uint32_t drain_s;         /* DRAIN_SECONDS */
-    bool is_echo_enabled;     /* ECHO_ENDPOINT */
-    bool is_closed_on_expiry; /* WEBSOCKET_CLOSE_ON_TOKEN_EXPIRY */
+    uint32_t drain_s;          /* DRAIN_SECONDS */
+    char *web_root;            /* WEB_ROOT; empty = no web application */
+    char *web_connect_sources; /* WEB_CONNECT_SOURCES */
+    bool is_echo_enabled;      /* ECHO_ENDPOINT */
+    bool is_closed_on_expiry;  /* WEBSOCKET_CLOSE_ON_TOKEN_EXPIRY */
 };
 
 extern const struct conf_row gateway_conf_rows[];

@@ -51,6 +51,10 @@ void receiving_refuse(struct session *s, uint64_t frame_no);
 /* Nothing holds its reading up any more? Then it is read again. */
 void receiving_go_on(struct session *s);
 
+/* --- uploading.c: the budget of all uploads --------------------------------------------------- */
+void uploads_look(void *gateway);        /* may somebody be read again? */
+void uploads_counted(struct gateway *g); /* after upload_budget_count and _must_wait */
+
 /* --- uploading.c: files that sockets send ---------------------------------------------------- */
 /* An envelope of upload_file, upload_chunk or cancel_upload. */
 void uploading_make(const struct session *s, const struct client_msg *msg, uint64_t received_us,
@@ -84,7 +88,7 @@ void flusher_news(struct gateway *g, struct topic *t);
 void flusher_acked(struct gateway *g, struct topic *t, uint64_t received_us);
 NODISCARD int flusher_init(struct gateway *g);
 void flusher_done(struct gateway *g);
-void observe_latency(uint64_t received_us);
+void observe_latency(struct gateway *g, uint64_t received_us);
 
 /* --- deliver.c: items of brokers ------------------------------------------------------------ */
 void deliver_item(void *gateway, const struct down_item *item);
@@ -105,12 +109,37 @@ void typing_leave(struct session *s);
 void http_front_on_request(void *arg, uint64_t request, const struct ws_request *req,
                            struct bytes body);
 void http_front_on_gone(void *arg, uint64_t request);
+bool http_front_is_streamed(void *arg, const struct ws_request *req); /* a file? */
 void http_front_answer(struct gateway *g, const struct down_item *item);
-void http_front_wait_over(struct gateway *g, uint64_t request);
+void http_front_wait_over(struct gateway *g, uint64_t request); /* 503 */
+void http_front_tick(struct gateway *g, uint64_t now_ms);
+uint32_t http_front_transfers(const struct gateway *g); /* files under way in either direction */
+
+/* --- http_download.c: files as answers ------------------------------------------------------- */
+void http_download_begin(struct gateway *g, uint64_t request, const struct down_http *http);
+void http_download_pulled(struct gateway *g, const struct down_item *item);
+void http_download_on_drained(void *arg, uint64_t request);
+void http_download_end(struct gateway *g, uint64_t request); /* again is nothing */
+void http_download_tick(struct gateway *g, uint64_t now_ms);
+uint32_t http_download_count(const struct gateway *g);
+
+/* --- http_upload.c: files as bodies of requests ----------------------------------------------- */
+/* Errors: ERR_LIMIT (too long for any upload), ERR_FULL (too many now), ERR_NOMEM. */
+NODISCARD int http_upload_begin(struct gateway *g, uint64_t request, uint64_t body_bytes);
+void http_upload_wanted(struct gateway *g, const struct down_item *item);
+void http_upload_on_body(void *arg, uint64_t request, struct bytes piece);
+/* Gives whether it was for one. */
+bool http_upload_acked(struct gateway *g, const struct down_item *item);
+bool http_upload_end(struct gateway *g, uint64_t request); /* gives whether there was one */
+void http_upload_tick(struct gateway *g, uint64_t now_ms);
+uint32_t http_upload_count(const struct gateway *g);
 
 /* --- upkeep.c: what is done by the clock ----------------------------------------------------- */
 void upkeep_tick(void *gateway); /* every UPKEEP_MS */
 #define UPKEEP_MS 100u
+
+/* --- usage_publish.c ------------------------------------------------------------------------- */
+void usage_publish(struct gateway *g);
 
 /* --- drain.c ---------------------------------------------------------------------------------- */
 void drain_start(struct gateway *g, uint32_t window_ms); /* again is nothing */

@@ -45,6 +45,9 @@ static void init_links(struct gateway_metrics *m)
         metric_gauge("gateway_uplink_waiting", "Envelopes waiting for Redis now.", NULL);
     m->upload_bytes =
         metric_gauge("gateway_upload_bytes", "Bytes of files on their way to brokers now.", NULL);
+    m->downloads = metric_gauge("gateway_downloads", "Files on their way to clients now.", NULL);
+    m->downloads_cut = metric_counter("gateway_downloads_cut_total",
+                                      "Downloads ended because a piece could not be had.", NULL);
     m->downlink_entries =
         metric_counter("gateway_downlink_entries_total", "Stream entries read.", NULL);
     m->downlink_items = metric_counter("gateway_downlink_items_total", "Items read.", "kind");

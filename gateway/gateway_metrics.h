@@ -20,6 +20,8 @@ struct gateway_metrics {
     struct metric *uplink_envelopes;  /* gateway_uplink_envelopes_total */
     struct metric *uplink_dropped;    /* gateway_uplink_dropped_total{reason} */
     struct metric *upload_bytes;      /* gateway_upload_bytes */
+    struct metric *downloads;         /* gateway_downloads */
+    struct metric *downloads_cut;     /* gateway_downloads_cut_total */
     struct metric *uplink_waiting;    /* gateway_uplink_waiting */
     struct metric *downlink_entries;  /* gateway_downlink_entries_total */
     struct metric *downlink_items;    /* gateway_downlink_items_total{kind} */

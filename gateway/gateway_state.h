@@ -25,8 +25,11 @@
 #include "gateway/topic.h"
 #include "gateway/typing_places.h"
 #include "gateway/typing_watch.h"
+#include "gateway/upload_budget.h"
 #include "gateway/uplink.h"
+#include "gateway/usage.h"
 #include "gateway/users.h"
+#include "gateway/web_files.h"
 #include "proto/delivery.h"
 
 #define SEND_MAX_BYTES (256u * 1024u) /* of one write */
@@ -80,13 +83,17 @@ struct gateway {
     struct inflight *inflight;
     struct typing_watch *typing;
     struct blobs *blobs;
-    struct upload_window *uploads_waiting; /* uploading.c */
-    uint32_t upload_bytes;                 /* on the way to brokers */
-    uint64_t blob_serial;                  /* the last one used */
-    struct session *idle;                  /* all sessions, the longest silent first */
-    struct session *dead;                  /* freed at the end of the turn */
+    struct web_files *web; /* NULL: none is served */
+    struct upload_budget upload_budget;
+    struct loop_timer *upload_timer;
+    struct http_upload *uploads;     /* http_upload.c: bodies on their way to brokers, by request */
+    struct http_download *downloads; /* http_download.c: files on their way to clients */
+    uint64_t blob_serial;            /* the last one used */
+    struct session *idle;            /* all sessions, the longest silent first */
+    struct session *dead;            /* freed at the end of the turn */
     struct loop_task sweep;
 
+    struct usage usage;
     struct flusher flusher;
     struct drain drain;
     struct arena *arena; /* of the message at hand */

@@ -244,6 +244,12 @@ static void perform(struct session *s, const struct inbound_verdict *verdict)
     }
 }
 
+static void count_message(struct gateway *g, enum client_kind kind)
+{
+    metric_add_label(gateway_metrics.messages, kind_info(kind)->type, 1);
+    usage_message(&g->usage, clock_mono_ms());
+}
+
 /* Each frame of a batch as if it had been sent alone, then the rest as one. */
 static void receive_parts(struct session *s, const struct inbound_frame *whole,
                           const struct client_msg *batch)
@@ -256,7 +262,7 @@ static void receive_parts(struct session *s, const struct inbound_frame *whole,
         part.message = batch->parts[i];
         part.is_part = true;
         inbound_judge(&part, g->conf->rate_limit, &s->meter, g->arena, &verdict);
-        metric_add_label(gateway_metrics.messages, kind_info(verdict.msg.kind)->type, 1);
+        count_message(g, verdict.msg.kind);
         perform(s, &verdict);
     }
     if (batch->text.len > 0 && session_state(s) == SESSION_OPEN) {
@@ -274,7 +280,7 @@ static void receive(struct session *s, struct inbound_frame *frame)
     frame->state = session_state(s);
     inbound_judge(frame, g->conf->rate_limit, &s->meter, g->arena, &verdict);
     if (verdict.action != INBOUND_DROP) {
-        metric_add_label(gateway_metrics.messages, kind_info(verdict.msg.kind)->type, 1);
+        count_message(g, verdict.msg.kind);
     }
     if (verdict.action == INBOUND_BATCH) {
         receive_parts(s, frame, &verdict.msg);

@@ -84,6 +84,7 @@ void send_error(struct session *s, enum client_code code, struct bytes client_id
     struct gateway *g = s->gateway;
 
     metric_add_label(gateway_metrics.errors, code_name(code), 1);
+    usage_error(&s->gateway->usage, clock_mono_ms(), clock_wall_ms(), code);
     buf_reset(&g->json);
     if (server_error(code, NULL, client_id, &g->json) == 0) {
         send_private(s, buf_bytes(&g->json));
@@ -248,6 +249,7 @@ static void flush_round(struct gateway *g)
     metric_observe(gateway_metrics.flush, (double)(end_us - start_us) / 1e6);
     for (uint32_t i = 0; i < f->ack_count; i++) {
         metric_observe(gateway_metrics.latency, (double)(end_us - f->acks_us[i]) / 1e6);
+        usage_latency(&g->usage, end_us / 1000, end_us - f->acks_us[i]);
     }
     f->ack_count = 0;
 }
@@ -274,12 +276,13 @@ void flusher_news(struct gateway *g, struct topic *t)
     loop_at_turn_end(g->loop, &g->flusher.task);
 }
 
-void observe_latency(uint64_t received_us)
+void observe_latency(struct gateway *g, uint64_t received_us)
 {
     uint64_t now_us = clock_mono_us();
 
     if (now_us >= received_us) {
         metric_observe(gateway_metrics.latency, (double)(now_us - received_us) / 1e6);
+        usage_latency(&g->usage, now_us / 1000, now_us - received_us);
     }
 }
 
@@ -290,7 +293,7 @@ void flusher_acked(struct gateway *g, struct topic *t, uint64_t received_us)
     if (t && topic_has_news(t) && f->ack_count < PENDING_ACKS_MAX) {
         f->acks_us[f->ack_count++] = received_us;
     } else {
-        observe_latency(received_us);
+        observe_latency(g, received_us);
     }
 }
 

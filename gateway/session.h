@@ -87,15 +87,15 @@ struct session {
     struct user *user;                     /* from GRANTED on */
     char *topic_name;                      /* from GRANTED on; owned */
     struct address_count *address;
-    struct outbox *outbox;         /* NULL = empty */
-    struct inbound_meter *meter;   /* NULL until something was counted */
-    struct typing_places *typing;  /* status sockets: where their user types; NULL: nowhere */
-    struct resume *resume;         /* since= was given and is not done with; resume.c */
-    struct upload_window *uploads; /* NULL until it sends a file; uploading.c */
-    uint64_t as_of_ms, login;      /* of its grant: whom a kick means */
-    uint64_t expires_s;            /* when its token does; 0 = never */
-    uint64_t last_data_ms;
-    uint64_t frame_no;      /* of the last frame forwarded */
+    struct outbox *outbox;            /* NULL = empty */
+    struct inbound_meter *meter;      /* NULL until something was counted */
+    struct typing_places *typing;     /* status sockets: where their user types; NULL: nowhere */
+    struct resume *resume;            /* since= was given and is not done with; resume.c */
+    struct upload_window *uploads;    /* NULL until it sends a file; uploading.c */
+    uint64_t as_of_ms, login;         /* of its grant: whom a kick means */
+    uint64_t expires_s;               /* when its token does; 0 = never */
+    uint64_t opened_ms, last_data_ms; /* opened: 0 = never was */
+    uint64_t frame_no;                /* of the last frame forwarded */
     uint32_t quota_waiting; /* frames that wait for the user's credits; reading is paused */
     uint8_t state, endpoint;
     bool wants_resume; /* since= was given: told of a restart by 1012 */

@@ -174,6 +174,9 @@ static void bury(struct session *s)
     struct gateway *g = s->gateway;
     struct user *last;
 
+    if (s->opened_ms > 0) {
+        usage_closed(&g->usage, clock_mono_ms(), clock_mono_ms() - s->opened_ms);
+    }
     topic_detach(&s->sub);
     last = user_leave(s);
     if (last) {
@@ -205,6 +208,8 @@ static bool advance(struct session *s, unsigned actions, const struct session_in
     }
     if (actions & DO_READ) {
         metric_add(gateway_metrics.connections_total, 1); /* accepted: open from here on */
+        s->opened_ms = clock_mono_ms();
+        usage_created(&s->gateway->usage, s->opened_ms);
         ws_conn_pause(s->conn, false);
     }
     return true;

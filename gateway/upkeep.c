@@ -125,9 +125,13 @@ void upkeep_tick(void *gateway)
         return;
     }
     check_inflight(g, now_ms);
+    http_front_tick(g, now_ms);
     typing_tick(g, now_ms);
     if (++g->ticks % TICKS_PER_SECOND != 0) {
         return;
+    }
+    if (g->ticks % (TICKS_PER_SECOND * USAGE_PUBLISH_S) == 0) {
+        usage_publish(g);
     }
     close_silent(g, now_ms);
     if (g->conf->is_closed_on_expiry) {

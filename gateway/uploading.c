@@ -4,11 +4,9 @@
  *
  *     chunk -> blobs_put -> UP_UPLOAD -> uplink     … answer -> the window opens
  *
- * Two bounds hold what is on the way: a socket with UPLOAD_WINDOW unanswered chunks is not read
- * until one is answered, and neither is one that sends while all sockets together have
- * UPLOAD_BYTES_MAX on the way. Whoever comes first is read again first. */
-#include <utlist.h>
-
+ * Three bounds hold what is on the way (upload_budget.c): a socket with UPLOAD_WINDOW unanswered
+ * chunks is not read until one is answered, and neither is one that sends while all senders
+ * together have UPLOAD_BYTES_MAX on the way, or have used up UPLOAD_BYTES_PER_SECOND. */
 #include "common/io/clock.h"
 #include "common/mem.h"
 #include "gateway/gateway_glue.h"
@@ -18,17 +16,7 @@
 #include "proto/stream_keys.h"
 
 #define UPLOAD_WINDOW 8u /* PROTOCOL.md §4: unanswered chunks of a socket */
-/* Of all sockets: enough for 100 MB/s when an answer takes 80 ms. */
-#define UPLOAD_BYTES_MAX (8u * 1024u * 1024u)
-/* Chunks that were being received when that was reached are taken, too, but no more than these. */
-#define UPLOAD_BYTES_HARD_MAX (2u * UPLOAD_BYTES_MAX)
-
-struct upload_window {
-    struct session *session;
-    struct upload_window *prev, *next; /* of those that wait for the others, the first one first */
-    uint32_t unanswered;
-    bool is_waiting;
-};
+#define LOOK_MS 5u       /* how soon those who wait for their share of a second are looked at */
 
 struct chunk { /* its bytes are on their way to Redis */
     struct gateway *g;
@@ -39,13 +27,13 @@ struct chunk { /* its bytes are on their way to Redis */
 
 bool uploading_is_full(const struct session *s)
 {
-    return s->uploads && (s->uploads->unanswered >= UPLOAD_WINDOW || s->uploads->is_waiting);
+    return s->uploads && upload_window_is_full(s->uploads);
 }
 
 void uploading_end(struct session *s)
 {
-    if (s->uploads && s->uploads->is_waiting) {
-        DL_DELETE(s->gateway->uploads_waiting, s->uploads);
+    if (s->uploads) {
+        upload_budget_leave(&s->gateway->upload_budget, s->uploads);
     }
     mem_free(s->uploads);
     s->uploads = NULL;
@@ -77,28 +65,46 @@ void uploading_make(const struct session *s, const struct client_msg *msg, uint6
 
 /* ---- the windows ---- */
 
+static void go_on(void *session)
+{
+    receiving_go_on(session);
+}
+
 static struct upload_window *window_of(struct session *s)
 {
     if (!s->uploads) {
         s->uploads = mem_zalloc(sizeof(*s->uploads));
         if (s->uploads) {
-            s->uploads->session = s;
+            *s->uploads = (struct upload_window){UPLOAD_WINDOW, go_on, s, 0, false, NULL, NULL};
         }
     }
     return s->uploads;
+}
+
+void uploads_look(void *gateway)
+{
+    struct gateway *g = gateway;
+
+    upload_budget_look(&g->upload_budget, clock_mono_us());
+    if (g->upload_budget.waiting) {
+        loop_timer_start(g->upload_timer, LOOK_MS, 0);
+    }
+}
+
+void uploads_counted(struct gateway *g)
+{
+    metric_set(gateway_metrics.upload_bytes, g->upload_budget.bytes);
+    if (g->upload_budget.waiting && !loop_timer_is_active(g->upload_timer)) {
+        loop_timer_start(g->upload_timer, LOOK_MS, 0);
+    }
 }
 
 static void count(struct session *s, uint32_t bytes)
 {
     struct gateway *g = s->gateway;
 
-    s->uploads->unanswered++;
-    g->upload_bytes += bytes;
-    metric_set(gateway_metrics.upload_bytes, g->upload_bytes);
-    if (g->upload_bytes >= UPLOAD_BYTES_MAX && !s->uploads->is_waiting) {
-        s->uploads->is_waiting = true;
-        DL_APPEND(g->uploads_waiting, s->uploads);
-    }
+    upload_budget_count(&g->upload_budget, s->uploads, bytes, clock_mono_us());
+    uploads_counted(g);
     if (uploading_is_full(s)) {
         ws_conn_pause(s->conn, true);
     }
@@ -106,21 +112,8 @@ static void count(struct session *s, uint32_t bytes)
 
 void uploading_answered(struct gateway *g, struct session *s, uint32_t bytes)
 {
-    uint32_t room = 0;
-
-    g->upload_bytes -= bytes;
-    metric_set(gateway_metrics.upload_bytes, g->upload_bytes);
-    if (s && s->uploads) {
-        s->uploads->unanswered--;
-        receiving_go_on(s);
-    }
-    while (g->uploads_waiting && g->upload_bytes + room < UPLOAD_BYTES_MAX) {
-        struct upload_window *w = g->uploads_waiting;
-        DL_DELETE(g->uploads_waiting, w);
-        w->is_waiting = false;
-        receiving_go_on(w->session);
-        room += UPLOAD_CHUNK_ADVICE; /* it will send one of these */
-    }
+    upload_budget_answered(&g->upload_budget, s ? s->uploads : NULL, bytes);
+    metric_set(gateway_metrics.upload_bytes, g->upload_budget.bytes);
 }
 
 /* ---- one chunk ---- */
@@ -202,7 +195,7 @@ int uploading_chunk(struct session *s, const struct client_msg *msg)
     struct chunk *c;
     int err;
 
-    if (g->upload_bytes + msg->chunk.len > UPLOAD_BYTES_HARD_MAX) {
+    if (upload_budget_is_over(&g->upload_budget, msg->chunk.len)) {
         return ERR_FULL;
     }
     c = window_of(s) ? chunk_new(s, msg, received_us, serial) : NULL;

@@ -179,6 +179,15 @@ void json_str(struct json_out *j, struct bytes s)
     end_item(j);
 }
 
+void json_str_key(struct json_out *j, struct bytes key)
+{
+    json_str(j, key);
+    if (!j->err) {
+        j->err = buf_append_char(j->out, ':');
+    }
+    j->need_comma = false;
+}
+
 void json_i64(struct json_out *j, int64_t n)
 {
     begin_item(j);

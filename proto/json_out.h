@@ -22,6 +22,7 @@ void json_begin_array(struct json_out *j);
 void json_end_array(struct json_out *j);
 void json_key(struct json_out *j, const char *key); /* key is plain ASCII */
 void json_str(struct json_out *j, struct bytes s);
+void json_str_key(struct json_out *j, struct bytes key); /* any text */
 void json_i64(struct json_out *j, int64_t n);
 void json_bool(struct json_out *j, bool b);
 void json_nil(struct json_out *j);                    /* null (jansson has a json_null) */

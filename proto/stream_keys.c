@@ -154,6 +154,11 @@ struct stream_key key_blob(const char *prefix, uint32_t partition, struct bytes 
     return k;
 }
 
+struct stream_key key_usage(const char *prefix, struct bytes gateway)
+{
+    return key_in_slot(prefix, "metrics", gateway);
+}
+
 struct stream_key key_upload_rate(const char *prefix, int64_t user_id)
 {
     return key_of_user(prefix, "upload", user_id);

@@ -38,6 +38,8 @@ struct stream_key key_login_failures(const char *prefix, struct bytes digest_hex
 /* kb:blob:{3}:<gateway>/<serial hex> - string, PX: bytes of a file on their way */
 struct stream_key key_blob(const char *prefix, uint32_t partition, struct bytes gateway,
                            uint64_t serial);
+/* kb:metrics:{gw1.9f…} - string, PX: proto/usage.h */
+struct stream_key key_usage(const char *prefix, struct bytes gateway);
 /* kb:upload:{u42} - string, PX: bytes of files that a user has sent in this minute */
 struct stream_key key_upload_rate(const char *prefix, int64_t user_id);
 

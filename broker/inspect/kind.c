@@ -10,6 +10,7 @@
 #define LOOK_MAX_BYTES (1024u * 1024u)
 #define TYPE_MAX_BYTES 127u
 #define UNKNOWN "application/octet-stream"
+#define SHORT_TEXT_MAX_BYTES 8u
 
 static magic_t magic;
 
@@ -86,6 +87,18 @@ static const char *page_type(struct bytes begin)
     return NULL;
 }
 
+/* Too short for libmagic, which calls it data: a word or two of ASCII. */
+static bool is_short_text(struct bytes b)
+{
+    for (size_t i = 0; i < b.len; i++) {
+        bool is_blank = b.ptr[i] == '\n' || b.ptr[i] == '\r' || b.ptr[i] == '\t';
+        if (!is_blank && (b.ptr[i] < ' ' || b.ptr[i] > '~')) {
+            return false;
+        }
+    }
+    return b.len > 0 && b.len <= SHORT_TEXT_MAX_BYTES;
+}
+
 const char *kind_find(struct bytes begin)
 {
     const char *type =
@@ -100,6 +113,9 @@ const char *kind_find(struct bytes begin)
     }
     if (strcmp(type, UNKNOWN) == 0 && bytes_has_prefix(begin, BYTES_LIT("MZ"))) {
         return "application/x-dosexec"; /* one that only DOS would run, or a broken one */
+    }
+    if (strcmp(type, UNKNOWN) == 0 && is_short_text(begin)) {
+        return "text/plain";
     }
     if (strncmp(type, "text/", 5) == 0 || strcmp(type, "application/xml") == 0 ||
         strcmp(type, UNKNOWN) == 0) {

@@ -4,9 +4,7 @@
 #include "broker/io/assemble.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "broker/file_type.h"
@@ -23,37 +21,6 @@ static int err_of_errno(void)
     return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? ERR_FULL : ERR_IO;
 }
 
-static const char *spool_dir(const struct assembly_plan *plan)
-{
-    const char *tmp = getenv("TMPDIR");
-
-    if (plan->spool_dir && plan->spool_dir[0] != '\0') {
-        return plan->spool_dir;
-    }
-    return tmp && tmp[0] != '\0' ? tmp : "/tmp";
-}
-
-/* A file without a name; where the file system has no such thing, one whose name goes at once. */
-static int open_spool(const struct assembly_plan *plan)
-{
-    const char *dir = spool_dir(plan);
-    char name[4096];
-    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-
-    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT)) {
-        return fd;
-    }
-    if (snprintf(name, sizeof(name), "%s/kibray-XXXXXX", dir) >= (int)sizeof(name)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    fd = mkostemp(name, O_CLOEXEC);
-    if (fd >= 0) {
-        (void)unlink(name);
-    }
-    return fd;
-}
-
 static int write_all(int fd, struct bytes data)
 {
     while (data.len > 0) {
@@ -66,44 +33,80 @@ static int write_all(int fd, struct bytes data)
     return 0;
 }
 
-static int spool_part(const struct assembly_plan *plan, const struct file_part *part, int fd,
-                      EVP_MD_CTX *hash, struct buf *piece)
+struct hashing { /* of the whole file, and of one part */
+    EVP_MD_CTX *all, *one;
+    struct buf piece;
+};
+
+static bool update(struct hashing *h)
 {
-    char key[STORAGE_KEY_MAX];
-    int err = 0;
+    return EVP_DigestUpdate(h->all, h->piece.data, h->piece.len) == 1 &&
+           EVP_DigestUpdate(h->one, h->piece.data, h->piece.len) == 1;
+}
+
+static int end_hash(EVP_MD_CTX *hash, char out[SHA256_HEX_BYTES + 1])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+
+    if (EVP_DigestFinal_ex(hash, digest, NULL) != 1) {
+        return ERR_NOMEM;
+    }
+    hex_encode(digest, SHA256_HEX_BYTES / 2, out);
+    return 0;
+}
+
+/* Parts are staged: what comes back is compared with what came. */
+static int spool_part(const struct assembly_plan *plan, struct file_part *part, int fd,
+                      struct hashing *h)
+{
+    char key[STORAGE_KEY_MAX], digest[SHA256_HEX_BYTES + 1];
+    int err = EVP_DigestInit_ex(h->one, EVP_sha256(), NULL) == 1 ? 0 : ERR_NOMEM;
 
     storage_key_of_part(plan->storage_name, part->part, key);
     for (uint32_t at = 0; at < part->size && err == 0; at += PIECE_BYTES) {
         uint32_t len = part->size - at < PIECE_BYTES ? part->size - at : PIECE_BYTES;
-        buf_reset(piece);
-        err = storage_get(plan->storage, key, at, len, piece);
-        if (err == 0 && EVP_DigestUpdate(hash, piece->data, piece->len) != 1) {
+        buf_reset(&h->piece);
+        err = storage_get(plan->storage, key, at, len, &h->piece);
+        if (err == 0 && !update(h)) {
             err = ERR_NOMEM;
         }
-        err = err ? err : write_all(fd, buf_bytes(piece));
+        err = err ? err : write_all(fd, buf_bytes(&h->piece));
     }
+    if (err == ERR_NOT_FOUND || err == ERR_SHORT) {
+        part->is_lost = true;
+        return 0;
+    }
+    err = err ? err : end_hash(h->one, digest);
+    part->is_lost = err == 0 && strcmp(digest, part->digest) != 0;
     return err;
+}
+
+static int spool_parts(const struct assembly_plan *plan, int fd, struct hashing *h,
+                       struct assembled_file *out)
+{
+    bool is_any_lost = false;
+    int err = 0;
+
+    for (size_t i = 0; i < plan->part_count && err == 0; i++) {
+        err = spool_part(plan, &plan->parts[i], fd, h);
+        is_any_lost = is_any_lost || plan->parts[i].is_lost;
+    }
+    if (err == 0 && is_any_lost) {
+        return ERR_CONFLICT;
+    }
+    return err ? err : end_hash(h->all, out->sha256);
 }
 
 static int spool_all(const struct assembly_plan *plan, int fd, struct assembled_file *out)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    EVP_MD_CTX *hash = EVP_MD_CTX_new();
-    struct buf piece;
-    int err = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 ? 0 : ERR_NOMEM;
+    struct hashing h = {EVP_MD_CTX_new(), EVP_MD_CTX_new(), {0}};
+    int err = h.all && h.one && EVP_DigestInit_ex(h.all, EVP_sha256(), NULL) == 1 ? 0 : ERR_NOMEM;
 
-    buf_init(&piece, PIECE_BYTES);
-    for (size_t i = 0; i < plan->part_count && err == 0; i++) {
-        err = spool_part(plan, &plan->parts[i], fd, hash, &piece);
-    }
-    if (err == 0 && EVP_DigestFinal_ex(hash, digest, NULL) != 1) {
-        err = ERR_NOMEM;
-    }
-    if (err == 0) {
-        hex_encode(digest, SHA256_HEX_BYTES / 2, out->sha256);
-    }
-    EVP_MD_CTX_free(hash);
-    buf_done(&piece);
+    buf_init(&h.piece, PIECE_BYTES);
+    err = err ? err : spool_parts(plan, fd, &h, out);
+    EVP_MD_CTX_free(h.all);
+    EVP_MD_CTX_free(h.one);
+    buf_done(&h.piece);
     return err;
 }
 
@@ -138,11 +141,10 @@ int assemble(const struct assembly_plan *plan, struct assembled_file *out)
 {
     const struct inspect_conf conf = {.program = plan->inspect_program, .want_thumbnail = true};
     struct inspect_result found;
-    int fd = open_spool(plan);
-    int err;
+    int fd = -1, err = storage_spool(plan->storage, plan->spool_dir, &fd);
 
-    if (fd < 0) {
-        return err_of_errno();
+    if (err) {
+        return err;
     }
     inspect_result_init(&found);
     err = spool_all(plan, fd, out);

@@ -12,7 +12,7 @@ struct assembly_plan {
     const char *inspect_program; /* see inspect.h */
     const char *storage_name;
     const char *declared_type;
-    const struct file_part *parts;
+    struct file_part *parts;
     size_t part_count;
 };
 
@@ -24,6 +24,7 @@ struct assembled_file {
 };
 
 /* Errors: ERR_TYPE (its content is not what was declared: out->found_type says what it is; nothing
- * was stored); those of the storage; ERR_UNAVAILABLE (it cannot be looked at now), ERR_IO,
+ * was stored); ERR_CONFLICT (parts are not there as they came; they are marked); those of the
+ * storage; ERR_UNAVAILABLE (it cannot be looked at now), ERR_IO,
  * ERR_FULL (the spool), ERR_NOMEM. */
 NODISCARD int assemble(const struct assembly_plan *plan, struct assembled_file *out);

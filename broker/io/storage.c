@@ -4,6 +4,9 @@
 #include "broker/io/storage.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "proto/encoding.h"
@@ -76,7 +79,49 @@ void storage_free(struct storage *s)
 
 int storage_put(struct storage *s, const char *key, struct bytes data)
 {
-    return is_key(key) ? s->ops->put(s, key, data) : ERR_SYNTAX;
+    return is_key(key) ? s->ops->put(s, key, data, false) : ERR_SYNTAX;
+}
+
+int storage_stage(struct storage *s, const char *key, struct bytes data)
+{
+    return is_key(key) ? s->ops->put(s, key, data, true) : ERR_SYNTAX;
+}
+
+/* A file without a name; where the file system has no such thing, one whose name goes at once. */
+static int open_unnamed(const char *dir)
+{
+    char name[4096];
+    int fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR)) {
+        return fd;
+    }
+    if (snprintf(name, sizeof(name), "%s/kibray-XXXXXX", dir) >= (int)sizeof(name)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    fd = mkostemp(name, O_CLOEXEC);
+    if (fd >= 0) {
+        (void)unlink(name);
+    }
+    return fd;
+}
+
+int storage_spool(struct storage *s, const char *dir, int *out_fd)
+{
+    const char *tmp = getenv("TMPDIR");
+    int fd;
+
+    if (s->ops->spool) {
+        return s->ops->spool(s, out_fd);
+    }
+    tmp = tmp && tmp[0] != '\0' ? tmp : "/tmp";
+    fd = open_unnamed(dir && dir[0] != '\0' ? dir : tmp);
+    if (fd < 0) {
+        return storage_errno(errno);
+    }
+    *out_fd = fd;
+    return 0;
 }
 
 int storage_put_file(struct storage *s, const char *key, int fd, uint64_t size)
@@ -129,7 +174,7 @@ int storage_check(struct storage *s)
     clock_random(random, sizeof(random));
     hex_encode(random, sizeof(random), key + strlen(key));
     buf_init(&back, sizeof(key));
-    err = s->ops->put(s, key, bytes_str(key));
+    err = s->ops->put(s, key, bytes_str(key), false);
     if (err == 0) {
         err = s->ops->get(s, key, 0, strlen(key), &back);
     }

@@ -52,16 +52,26 @@ void storage_free(struct storage *s);
  * new one. Durable on return.
  * Errors: ERR_CONFLICT when the key is the folder of others, or one of others its folder. */
 NODISCARD int storage_put(struct storage *s, const char *key, struct bytes data);
-/* The same with the first `size` bytes of a file, whose offset is neither used nor moved. Memory
- * does not grow with `size`. The file must not change meanwhile.
- * Errors: ERR_SHORT when it has fewer bytes; ERR_LIMIT when S3 could not hold it. */
+/* The same, but neither atomic nor durable until the system writes it of itself: for what is
+ * checked when it is read, and can be had again. Costs no wait for a disk. */
+NODISCARD int storage_stage(struct storage *s, const char *key, struct bytes data);
+
+/* A file without a name to put something together in, for storage_put_file, on the same disk if the
+ * storage is one; `dir` is for those that are not (NULL or "": TMPDIR, else /tmp).
+ * Owns: the caller closes it. Errors: as of all calls. */
+NODISCARD int storage_spool(struct storage *s, const char *dir, int *out_fd);
+/* The same as storage_put with the first `size` bytes of a file, whose offset is neither used nor
+ * moved. Memory does not grow with `size`. The file must not change meanwhile, nor later if it is
+ * of storage_spool: it may become the object itself. Errors: ERR_SHORT when it has fewer bytes;
+ * ERR_LIMIT when S3 could not hold it. */
 NODISCARD int storage_put_file(struct storage *s, const char *key, int fd, uint64_t size);
 
 /* Append exactly `len` bytes from `offset` on, or nothing.
  * Errors: ERR_NOT_FOUND; ERR_SHORT when the object ends before; ERR_FULL, also of the buffer. */
 NODISCARD int storage_get(struct storage *s, const char *key, uint64_t offset, size_t len,
                           struct buf *out);
-/* Remove an object, and locally the folders that it leaves empty. An absent one is success. */
+/* Remove an object, and locally the folders that it leaves empty. An absent one is success. Locally
+ * it may come back when the machine loses power at once. */
 NODISCARD int storage_delete(struct storage *s, const char *key);
 
 struct storage_link {

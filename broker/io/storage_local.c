@@ -5,6 +5,9 @@
  *
  *      ~tmp/<random>  --fdatasync, rename-->  ab/cd/name  --fsync of ab/cd
  *
+ * What is only staged is written in its place and not synced. A spool file of ours is not copied
+ * but given a name.
+ *
  * Several processes may share the directory. Folders that are emptied are removed, maybe while
  * somebody else puts a file into them, who then makes them again. Called by storage.c. */
 #include <errno.h>
@@ -20,6 +23,7 @@
 #include "common/mem.h"
 
 #define COPY_BYTES 65536u
+#define TEMP_NAME_BYTES 32u
 /* How often a folder may vanish between making it and using it. Each time somebody else has deleted
  * the only other object in it at that very moment. */
 #define PLACE_TRIES 8
@@ -40,27 +44,31 @@ static struct storage_local *local_of(struct storage *s)
     return (struct storage_local *)s;
 }
 
-static int open_folder(int parent, const char *name, bool want_make, int *out_fd)
+/* How a key's folders are treated on the way to it. */
+enum walk { WALK_ONLY, WALK_MAKE, WALK_MAKE_DURABLE };
+
+static int open_folder(int parent, const char *name, enum walk walk, int *out_fd)
 {
+    bool want_make = walk != WALK_ONLY;
     int fd;
 
     if (want_make && mkdirat(parent, name, STORAGE_FOLDER_MODE) == 0) {
-        if (fsync(parent) != 0) {
-            return storage_local_error(errno);
+        if (walk == WALK_MAKE_DURABLE && fsync(parent) != 0) {
+            return storage_errno(errno);
         }
     } else if (want_make && errno != EEXIST) {
-        return storage_local_error(errno);
+        return storage_errno(errno);
     }
     fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
-        return errno == ENOTDIR && want_make ? ERR_CONFLICT : storage_local_error(errno);
+        return errno == ENOTDIR && want_make ? ERR_CONFLICT : storage_errno(errno);
     }
     *out_fd = fd;
     return 0;
 }
 
 /* Walk to the folder of a key, making what is absent if wanted. */
-static int place_open(const struct storage_local *l, const char *key, bool want_make,
+static int place_open(const struct storage_local *l, const char *key, enum walk walk,
                       struct place *out)
 {
     char name[STORAGE_COMPONENT_MAX + 1];
@@ -68,11 +76,11 @@ static int place_open(const struct storage_local *l, const char *key, bool want_
     const char *slash;
 
     if (folder < 0) {
-        return storage_local_error(errno);
+        return storage_errno(errno);
     }
     for (; (slash = strchr(key, '/')) != NULL; key = slash + 1) {
         (void)snprintf(name, sizeof(name), "%.*s", (int)(slash - key), key);
-        err = open_folder(folder, name, want_make, &next);
+        err = open_folder(folder, name, walk, &next);
         close(folder);
         if (err) {
             return err;
@@ -95,7 +103,7 @@ static void prune(const struct storage_local *l, const char *key)
         int err;
 
         *slash = '\0';
-        if (place_open(l, path, false, &p)) {
+        if (place_open(l, path, WALK_ONLY, &p)) {
             return;
         }
         err = unlinkat(p.folder, p.name, AT_REMOVEDIR);
@@ -113,6 +121,7 @@ struct source {
     struct bytes data;
     int fd; /* -1: from memory */
     uint64_t size;
+    bool is_staged; /* need not be durable */
 };
 
 static int write_all(int fd, struct bytes data)
@@ -121,7 +130,7 @@ static int write_all(int fd, struct bytes data)
         ssize_t done = write(fd, data.ptr, data.len);
 
         if (done < 0 && errno != EINTR) {
-            return storage_local_error(errno);
+            return storage_errno(errno);
         }
         data = bytes_skip(data, done > 0 ? (size_t)done : 0);
     }
@@ -140,7 +149,7 @@ static int copy_file(int fd, const struct source *from)
             storage_pread(from->fd, piece, left < COPY_BYTES ? (size_t)left : COPY_BYTES, at);
 
         if (got <= 0) {
-            err = got == 0 ? ERR_SHORT : storage_local_error(errno);
+            err = got == 0 ? ERR_SHORT : storage_errno(errno);
         } else {
             err = write_all(fd, bytes_of(piece, (size_t)got));
             at += (uint64_t)got;
@@ -154,7 +163,7 @@ static int fill(int fd, const struct source *from)
 {
     int err = from->fd < 0 ? write_all(fd, from->data) : copy_file(fd, from);
 
-    return err == 0 && fdatasync(fd) != 0 ? storage_local_error(errno) : err;
+    return err == 0 && fdatasync(fd) != 0 ? storage_errno(errno) : err;
 }
 
 /* Give the finished file its place. */
@@ -164,38 +173,90 @@ static int move_to(const struct storage_local *l, const char *temp, const char *
     int err = ERR_NOT_FOUND;
 
     for (int i = 0; i < PLACE_TRIES && err == ERR_NOT_FOUND; i++) {
-        err = place_open(l, key, true, &p);
+        err = place_open(l, key, WALK_MAKE_DURABLE, &p);
         if (err) {
             continue;
         }
         if (renameat(l->temp, temp, p.folder, p.name) != 0) {
-            err = errno == EISDIR ? ERR_CONFLICT : storage_local_error(errno);
+            err = errno == EISDIR ? ERR_CONFLICT : storage_errno(errno);
         } else if (fsync(p.folder) != 0) {
-            err = storage_local_error(errno);
+            err = storage_errno(errno);
         }
         close(p.folder);
     }
     return err == ERR_NOT_FOUND ? ERR_IO : err;
 }
 
+/* A name for something that is not whole yet. */
+static void make_temp_name(char out[TEMP_NAME_BYTES + 1])
+{
+    unsigned char random[TEMP_NAME_BYTES / 2];
+
+    clock_random(random, sizeof(random));
+    hex_encode(random, sizeof(random), out);
+}
+
+/* Give the spool file itself a name, if it is one of ours that has none and is just so long. */
+static bool adopt(const struct storage_local *l, const struct source *from, const char *temp)
+{
+    char path[64];
+    struct stat st;
+
+    if (from->fd < 0 || fstat(from->fd, &st) != 0 || st.st_nlink != 0 ||
+        (uint64_t)st.st_size != from->size || fdatasync(from->fd) != 0) {
+        return false;
+    }
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", from->fd);
+    return linkat(AT_FDCWD, path, l->temp, temp, AT_SYMLINK_FOLLOW) == 0;
+}
+
+static int write_temp(const struct storage_local *l, const struct source *from, const char *temp)
+{
+    int fd = openat(l->temp, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    STORAGE_FILE_MODE);
+    int err;
+
+    if (fd < 0) {
+        return storage_errno(errno);
+    }
+    err = fill(fd, from);
+    return close(fd) != 0 && err == 0 ? storage_errno(errno) : err;
+}
+
+/* Straight into its place: whoever reads it sees by its digest whether it is whole. */
+static int stage(const struct storage_local *l, const char *key, const struct source *from)
+{
+    struct place p;
+    int err = ERR_NOT_FOUND, fd = -1;
+
+    for (int i = 0; i < PLACE_TRIES && err == ERR_NOT_FOUND; i++) {
+        err = place_open(l, key, WALK_MAKE, &p);
+        if (err) {
+            continue;
+        }
+        fd = openat(p.folder, p.name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+                    STORAGE_FILE_MODE);
+        err = fd >= 0 ? 0 : errno == EISDIR ? ERR_CONFLICT : storage_errno(errno);
+        close(p.folder);
+    }
+    if (err) {
+        return err == ERR_NOT_FOUND ? ERR_IO : err;
+    }
+    err = write_all(fd, from->data);
+    return close(fd) != 0 && err == 0 ? storage_errno(errno) : err;
+}
+
 static int store(struct storage *s, const char *key, const struct source *from)
 {
     const struct storage_local *l = local_of(s);
-    unsigned char random[16];
-    char temp[2 * sizeof(random) + 1];
-    int fd, err;
+    char temp[TEMP_NAME_BYTES + 1];
+    int err;
 
-    clock_random(random, sizeof(random));
-    hex_encode(random, sizeof(random), temp);
-    fd = openat(l->temp, temp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                STORAGE_FILE_MODE);
-    if (fd < 0) {
-        return storage_local_error(errno);
+    if (from->is_staged) {
+        return stage(l, key, from);
     }
-    err = fill(fd, from);
-    if (close(fd) != 0 && err == 0) {
-        err = storage_local_error(errno);
-    }
+    make_temp_name(temp);
+    err = adopt(l, from, temp) ? 0 : write_temp(l, from, temp);
     if (err == 0) {
         err = move_to(l, temp, key);
     }
@@ -205,9 +266,28 @@ static int store(struct storage *s, const char *key, const struct source *from)
     return err;
 }
 
-static int local_put(struct storage *s, const char *key, struct bytes data)
+static int local_put(struct storage *s, const char *key, struct bytes data, bool is_staged)
 {
-    return store(s, key, &(struct source){.data = data, .fd = -1});
+    return store(s, key, &(struct source){.data = data, .fd = -1, .is_staged = is_staged});
+}
+
+static int local_spool(struct storage *s, int *out_fd)
+{
+    const struct storage_local *l = local_of(s);
+    char temp[TEMP_NAME_BYTES + 1];
+    int fd = openat(l->temp, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, STORAGE_FILE_MODE);
+
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+        make_temp_name(temp);
+        fd = openat(l->temp, temp, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                    STORAGE_FILE_MODE);
+        (void)unlinkat(l->temp, temp, 0);
+    }
+    if (fd < 0) {
+        return storage_errno(errno);
+    }
+    *out_fd = fd;
+    return 0;
 }
 
 static int local_put_file(struct storage *s, const char *key, int fd, uint64_t size)
@@ -221,17 +301,17 @@ static int open_object(const struct storage_local *l, const char *key, int *out_
 {
     struct place p;
     struct stat st;
-    int err = place_open(l, key, false, &p), fd;
+    int err = place_open(l, key, WALK_ONLY, &p), fd;
 
     if (err) {
         return err;
     }
     /* O_NONBLOCK: not to wait at something that is no file. */
     fd = openat(p.folder, p.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    err = fd < 0 ? storage_local_error(errno) : 0;
+    err = fd < 0 ? storage_errno(errno) : 0;
     close(p.folder);
     if (err == 0 && fstat(fd, &st) != 0) {
-        err = storage_local_error(errno);
+        err = storage_errno(errno);
     } else if (err == 0 && !S_ISREG(st.st_mode)) {
         err = ERR_NOT_FOUND;
     }
@@ -251,7 +331,7 @@ static int read_exactly(int fd, uint64_t offset, char *to, size_t len)
         ssize_t got = storage_pread(fd, to + done, len - done, offset + done);
 
         if (got <= 0) {
-            return got == 0 ? ERR_SHORT : storage_local_error(errno);
+            return got == 0 ? ERR_SHORT : storage_errno(errno);
         }
         done += (size_t)got;
     }
@@ -269,7 +349,7 @@ static int local_get(struct storage *s, const char *key, uint64_t offset, size_t
         return err;
     }
     if (fstat(fd, &st) != 0) {
-        err = storage_local_error(errno);
+        err = storage_errno(errno);
     } else if ((uint64_t)st.st_size < offset + len) {
         err = ERR_SHORT; /* before room is made for what is not there */
     }
@@ -289,15 +369,13 @@ static int local_get(struct storage *s, const char *key, uint64_t offset, size_t
 static int local_delete(struct storage *s, const char *key)
 {
     struct place p;
-    int err = place_open(local_of(s), key, false, &p);
+    int err = place_open(local_of(s), key, WALK_ONLY, &p);
 
     if (err) {
         return err == ERR_NOT_FOUND ? 0 : err;
     }
     if (unlinkat(p.folder, p.name, 0) != 0) {
-        err = errno == EISDIR ? 0 : storage_local_error(errno); /* a folder is no object */
-    } else if (fsync(p.folder) != 0) {
-        err = storage_local_error(errno);
+        err = errno == EISDIR ? 0 : storage_errno(errno); /* a folder is no object */
     }
     close(p.folder);
     if (err == 0) {
@@ -323,6 +401,7 @@ static void local_free(struct storage *s)
 
 static const struct storage_ops local_ops = {
     .put = local_put,
+    .spool = local_spool,
     .put_file = local_put_file,
     .get = local_get,
     .del = local_delete,

@@ -9,6 +9,3 @@
 /* Open the directory `path` and "~tmp" in it, making both when they are absent. Removes what
  * writers that died have left in "~tmp". Errors: ERR_SYNTAX (no path), as storage.h has them. */
 NODISCARD int storage_local_open_root(const char *path, int *out_root, int *out_temp);
-
-/* An errno as one of our errors. */
-int storage_local_error(int number);

@@ -3,6 +3,8 @@
  * Called by storage_local.c. */
 #include "broker/io/storage_local.h"
 
+#include "broker/io/storage_impl.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +18,7 @@
 /* Whoever writes a file for so long is dead, on whatever machine. */
 #define TEMP_AGE_MAX_S 86400
 
-int storage_local_error(int number)
+int storage_errno(int number)
 {
     switch (number) {
     case ENOENT:
@@ -78,11 +80,11 @@ static int make_and_open(int parent, const char *path, int flags, int *out_fd)
     int fd, above;
 
     if (mkdirat(parent, path, STORAGE_FOLDER_MODE) != 0 && errno != EEXIST) {
-        return storage_local_error(errno);
+        return storage_errno(errno);
     }
     fd = openat(parent, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
     if (fd < 0) {
-        return storage_local_error(errno);
+        return storage_errno(errno);
     }
     above = openat(fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (above >= 0) {

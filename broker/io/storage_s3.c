@@ -40,8 +40,9 @@ static int put(struct storage *s, const char *key, const struct s3_body *body)
     return err == ERR_NOT_FOUND ? ERR_UNAVAILABLE : err; /* the bucket is */
 }
 
-static int s3_put(struct storage *s, const char *key, struct bytes data)
+static int s3_put(struct storage *s, const char *key, struct bytes data, bool is_staged)
 {
+    (void)is_staged; /* what is there is durable */
     return put(s, key, &S3_BODY_DATA(data));
 }
 

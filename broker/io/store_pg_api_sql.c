@@ -118,4 +118,19 @@ const struct pg_statement store_pg_api_statements[STMT_API_COUNT] = {
     [STMT_NOTIFICATION_TRIM] = {"notification_trim",
                                 "SELECT next_id, removed"
                                 " FROM notification_trim($1::bigint, $2::bigint, $3::bigint)"},
+    [STMT_USAGE_PUT] = {"usage_put",
+                        "SELECT usage_put(to_timestamp($1::bigint / 1000.0), $2::bigint,"
+                        " $3::bigint, $4::bigint, $5::bigint, $6::double precision,"
+                        " $7::double precision, $8::double precision, $9::double precision,"
+                        " $10::bigint)"},
+    /* The last $2 of the last $1 hours. */
+    [STMT_USAGE_HISTORY] =
+        {"usage_history",
+         "SELECT * FROM (SELECT " TIME_MS(
+             "h.at") ", h.connections, h.created, h.closed, h.errors,"
+                     " h.messages_per_second, h.p50_ms, h.p95_ms, h.p99_ms FROM usage_history h"
+                     " WHERE h.at > now() - $1::bigint * interval '1 hour'"
+                     " ORDER BY h.at DESC LIMIT $2::bigint) p ORDER BY 1"},
+    [STMT_CHANNEL_NAMES] = {"channel_names", "SELECT c.id, c.name FROM chat_channel c"
+                                             " WHERE c.id = ANY ($1::bigint[])"},
 };

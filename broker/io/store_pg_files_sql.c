@@ -24,7 +24,7 @@ const struct pg_statement store_pg_files_statements[STMT_FILES_COUNT] = {
                            "SELECT code, received, total, is_last FROM upload_stored($1::text,"
                            " $2::bigint::integer, $3::bigint, $4::bigint)"},
     [STMT_UPLOAD_PARTS] = {"upload_parts", "SELECT person, channel, a_size, a_name, a_type,"
-                                           " a_storage, part, part_size"
+                                           " a_storage, part, part_size, part_digest"
                                            " FROM upload_parts($1::text)"},
     [STMT_UPLOAD_DONE] = {"upload_done",
                           "SELECT code, attachment, a_gateway, a_conn, posted, a_username,"
@@ -32,6 +32,8 @@ const struct pg_statement store_pg_files_statements[STMT_FILES_COUNT] = {
                           " $4::bigint::integer, $5::bigint)"},
     [STMT_UPLOAD_REFUSE] = {"upload_refuse",
                             "SELECT 0, 0, a_gateway, a_conn FROM upload_refuse($1::text)"},
+    [STMT_UPLOAD_REOPEN] = {"upload_reopen", "SELECT 0, 0, a_gateway, a_conn"
+                                             " FROM upload_reopen($2::text, $1::bigint[])"},
     [STMT_UPLOAD_CLAIM] = {"upload_claim",
                            "SELECT a_id, posts, attachment, channel, person, username, avatar,"
                            " is_staff FROM upload_claim($1::bigint, $2::bigint, $3::bigint)"},

@@ -9,6 +9,7 @@
 #include "broker/store_files.h"
 #include "broker/store_people.h"
 #include "broker/store_push.h"
+#include "broker/store_usage.h"
 #include "common/buf.h"
 
 #define COMMITS_IN_FLIGHT_MAX 2u
@@ -84,6 +85,9 @@ enum api_statement {
     STMT_PUSH_CLAIM,
     STMT_PUSH_SETTLE,
     STMT_NOTIFICATION_TRIM,
+    STMT_USAGE_PUT,
+    STMT_USAGE_HISTORY,
+    STMT_CHANNEL_NAMES,
     STMT_API_COUNT
 };
 extern const struct pg_statement store_pg_api_statements[];
@@ -97,6 +101,7 @@ enum files_statement {
     STMT_UPLOAD_PARTS,
     STMT_UPLOAD_DONE,
     STMT_UPLOAD_REFUSE,
+    STMT_UPLOAD_REOPEN,
     STMT_UPLOAD_CLAIM,
     STMT_UPLOAD_EXPIRE,
     STMT_GARBAGE_TAKE,
@@ -137,6 +142,8 @@ struct store_request {
         store_devices_fn *devices;
         store_count_fn *count;
         store_jobs_fn *jobs;
+        store_points_fn *points;
+        store_names_fn *names;
         store_upload_fn *upload;
         store_resume_fn *resume;
         store_place_fn *place;

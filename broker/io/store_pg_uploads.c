@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Uploads from their first frame to the whole file, on the store's connection for files. Called by
  * request_upload.c, request_chunk.c and upload_finish.c. */
+#include <stdio.h>
+
+#include "broker/io/store_pg_array.h"
 #include "broker/io/store_pg_impl.h"
 #include "common/mem.h"
 
@@ -148,8 +151,10 @@ static void on_parts(void *arg, int err, const struct pg_result *result)
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        parts[i] =
-            (struct file_part){pg_result_i64(result, i, 6), (uint32_t)pg_result_i64(result, i, 7)};
+        struct bytes digest = pg_result_get(result, i, 8);
+        parts[i] = (struct file_part){.part = pg_result_i64(result, i, 6),
+                                      .size = (uint32_t)pg_result_i64(result, i, 7)};
+        snprintf(parts[i].digest, sizeof(parts[i].digest), "%.*s", BYTES_FMT(digest));
     }
     if (count > 0) {
         file.user_id = pg_result_i64(result, 0, 0);
@@ -210,6 +215,28 @@ int store_upload_refuse(struct store *s, struct bytes upload_id, store_finished_
     const struct pg_param params[] = {pg_param_text(upload_id)};
 
     return store_pg_submit(s->files, STMT_UPLOAD_REFUSE, params, 1, on_finished, &request);
+}
+
+int store_upload_reopen(struct store *s, struct bytes upload_id, const int64_t *parts, size_t count,
+                        store_finished_fn *fn, void *arg)
+{
+    struct store_request request = {.store = s, .arg = arg, .fn.finished = fn};
+    struct pg_param params[PG_LINK_PARAMS_MAX];
+    struct pg_arrays a;
+    int err;
+
+    pg_arrays_init(&a, &s->scratch);
+    pg_arrays_begin_i64(&a, count);
+    for (size_t i = 0; i < count; i++) {
+        pg_arrays_i64(&a, parts[i]);
+    }
+    err = pg_arrays_finish(&a, params);
+    if (err == 0) {
+        params[1] = pg_param_text(upload_id);
+        err = store_pg_submit(s->files, STMT_UPLOAD_REOPEN, params, 2, on_finished, &request);
+    }
+    buf_reset(&s->scratch);
+    return err;
 }
 
 static void on_left(void *arg, int err, const struct pg_result *result)

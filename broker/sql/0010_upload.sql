@@ -192,7 +192,7 @@ BEGIN
 END
 $$;
 
--- A place for a chunk. With code 0 it is to be stored under `part`, then upload_stored. What is
+-- A place for a chunk. It need not outlive a crash of the database: what it leads to does. With code 0 it is to be stored under `part`, then upload_stored. What is
 -- there already with the same bytes is 7.
 CREATE FUNCTION upload_reserve(a_id text, person bigint, a_index integer, a_size integer,
                                a_digest text, a_gateway text, a_conn bigint,
@@ -204,6 +204,7 @@ DECLARE
     c upload_chunk%ROWTYPE;
     others bigint;
 BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
     SELECT * INTO u FROM upload x WHERE x.id = a_id FOR UPDATE;
     IF NOT FOUND OR u.user_id <> person THEN
         code := CASE WHEN u.id IS NULL THEN 1 ELSE 2 END;
@@ -261,10 +262,10 @@ $$;
 -- What a broker needs to put a file together: a row for each chunk, in order.
 CREATE FUNCTION upload_parts(a_id text)
 RETURNS TABLE (person bigint, channel bigint, a_size bigint, a_name text, a_type text,
-               a_storage text, part bigint, part_size integer)
+               a_storage text, part bigint, part_size integer, part_digest text)
 LANGUAGE sql STABLE AS $$
     SELECT u.user_id, u.channel_id, u.file_size, u.file_name, u.file_type, u.storage_name, c.part,
-           c.size
+           c.size, c.digest
       FROM upload u JOIN upload_chunk c ON c.upload_id = u.id
      WHERE u.id = a_id AND u.is_complete AND u.attachment_id IS NULL ORDER BY c.chunk_index
 $$;
@@ -316,6 +317,18 @@ BEGIN
     INSERT INTO storage_garbage (key)
     SELECT 'file/' || name || '/' || part FROM (VALUES ('data'), ('thumb')) AS p (part)
      WHERE name IS NOT NULL ON CONFLICT DO NOTHING;
+END
+$$;
+
+-- Chunks that were not there, or not as they came, when the file was to be put together (a machine
+-- has lost power): they are missing again. Gives who is told.
+CREATE FUNCTION upload_reopen(a_id text, parts bigint[], OUT a_gateway text, OUT a_conn bigint)
+LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE upload x SET is_complete = false, lease_until = '-infinity', touched_at = now()
+     WHERE x.id = a_id AND x.attachment_id IS NULL RETURNING x.gateway, x.conn
+      INTO a_gateway, a_conn;
+    DELETE FROM upload_chunk c WHERE c.upload_id = a_id AND c.part = ANY (parts);
 END
 $$;
 

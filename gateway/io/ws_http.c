@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Connections from accept() until they are upgraded or answered: one request each, then closed.
  * Their life and their deadlines are here; reading is in ws_http_request.c, answering in
- * ws_http_reply.c, upgrading in ws_upgrade.c.
+ * ws_http_reply.c, both in pieces in ws_http_stream.c, upgrading in ws_upgrade.c.
  *
- *   HEAD --> BODY --> WAITING --> WRITING --> LINGER --> DEAD
+ *   HEAD --> BODY --> WAITING ---------> WRITING --> LINGER --> DEAD
+ *     |                |   ^ '-> SENDING -----------'
+ *     |                '->TAKING
  *     '-- a good upgrade: the descriptor goes to libwebsockets --> DEAD */
 #include <unistd.h>
 
@@ -14,6 +16,9 @@
 #define REPLY_TIMEOUT_MS 30000u /* then 504 */
 #define WRITE_TIMEOUT_MS 10000u /* without progress */
 #define LINGER_TIMEOUT_MS 2000u
+#define PIECE_TIMEOUT_MS 30000u    /* a body or an answer in pieces: without progress */
+#define WORKING_TIMEOUT_MS 60000u  /* a body in pieces: to the next one or the answer; then 504 */
+#define DRAINING_TIMEOUT_MS 10000u /* answered, and the client is still sending its body */
 
 void ws_http_init(struct ws_port *p)
 {
@@ -21,6 +26,10 @@ void ws_http_init(struct ws_port *p)
     due_list_init(&p->http_waiting, REPLY_TIMEOUT_MS);
     due_list_init(&p->http_writing, WRITE_TIMEOUT_MS);
     due_list_init(&p->http_lingering, LINGER_TIMEOUT_MS);
+    due_list_init(&p->http_taking, PIECE_TIMEOUT_MS);
+    due_list_init(&p->http_working, WORKING_TIMEOUT_MS);
+    due_list_init(&p->http_sending, PIECE_TIMEOUT_MS);
+    due_list_init(&p->http_draining, DRAINING_TIMEOUT_MS);
 }
 
 static void http_free(struct http_conn *h)
@@ -48,17 +57,16 @@ static void http_free(struct http_conn *h)
 void ws_http_drop(struct http_conn *h)
 {
     struct ws_port *p = h->port;
+    enum http_state state = h->state;
 
-    if (h->state == HTTP_DEAD) {
+    if (state == HTTP_DEAD) {
         return;
     }
-    if (h->state == HTTP_WAITING) {
-        uint64_t id = h->id;
-
-        ws_http_request_remove(h);
-        p->events.on_http_gone(p->arg, id);
-    }
     h->state = HTTP_DEAD;
+    if (state == HTTP_WAITING || state == HTTP_TAKING || state == HTTP_SENDING) {
+        ws_http_request_remove(h);
+        p->events.on_http_gone(p->arg, h->id);
+    }
     due_stop(&h->due);
     loop_fd_free(h->watch);
     h->watch = NULL;
@@ -93,12 +101,39 @@ void ws_http_free_all(struct ws_port *p)
     p->request_slots = 0;
 }
 
+void ws_http_watch(struct http_conn *h)
+{
+    int reading = h->is_half_closed ? 0 : LOOP_READ;
+
+    switch (h->state) {
+    case HTTP_HEAD:
+    case HTTP_BODY:
+    case HTTP_TAKING:
+    case HTTP_LINGER:
+        loop_fd_set(h->watch, LOOP_READ);
+        break;
+    case HTTP_WAITING:
+        loop_fd_set(h->watch, h->unread > 0 ? 0 : reading);
+        break;
+    case HTTP_SENDING:
+        loop_fd_set(h->watch, reading | (h->out_pos < h->out.len ? LOOP_WRITE : 0));
+        break;
+    case HTTP_WRITING:
+        loop_fd_set(h->watch, LOOP_WRITE | (h->unread > 0 ? 0 : reading));
+        break;
+    case HTTP_DEAD:
+        break;
+    }
+}
+
 static void on_io(void *arg, int events)
 {
     struct http_conn *h = arg;
 
     if ((events & LOOP_WRITE) && h->state == HTTP_WRITING) {
         ws_http_flush(h);
+    } else if ((events & LOOP_WRITE) && h->state == HTTP_SENDING) {
+        ws_http_send(h);
     }
     if (events & LOOP_READ) {
         ws_http_readable(h);
@@ -138,21 +173,32 @@ static struct http_conn *pop_due(struct due_list *list, uint64_t now_ms)
     return d ? lws_container_of(d, struct http_conn, due) : NULL;
 }
 
+/* Nobody waits for it any more but its client, who is told. */
+static void give_up(struct http_conn *h, int status)
+{
+    struct ws_port *p = h->port;
+    uint64_t id = h->id;
+
+    ws_http_request_remove(h);
+    ws_http_refuse_status(h, status);
+    p->events.on_http_gone(p->arg, id);
+}
+
 void ws_http_check_due(struct ws_port *p, uint64_t now_ms)
 {
+    struct due_list *const cut[] = {&p->http_reading, &p->http_writing, &p->http_lingering,
+                                    &p->http_sending, &p->http_draining};
     struct http_conn *h;
 
-    while ((h = pop_due(&p->http_reading, now_ms))) {
-        ws_http_drop(h);
+    while ((h = pop_due(&p->http_waiting, now_ms)) || (h = pop_due(&p->http_working, now_ms))) {
+        give_up(h, 504);
     }
-    while ((h = pop_due(&p->http_waiting, now_ms))) {
-        uint64_t id = h->id;
-
-        ws_http_request_remove(h);
-        ws_http_refuse_status(h, 504);
-        p->events.on_http_gone(p->arg, id);
+    while ((h = pop_due(&p->http_taking, now_ms))) {
+        give_up(h, 408);
     }
-    while ((h = pop_due(&p->http_writing, now_ms)) || (h = pop_due(&p->http_lingering, now_ms))) {
-        ws_http_drop(h);
+    for (size_t i = 0; i < sizeof(cut) / sizeof(cut[0]); i++) {
+        while ((h = pop_due(cut[i], now_ms))) {
+            ws_http_drop(h);
+        }
     }
 }

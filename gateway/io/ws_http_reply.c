@@ -3,6 +3,7 @@
  * closes politely. Reads no requests (ws_http.c does). Used by the gateway through ws_http_reply()
  * and by the port for the errors that it recognises itself. */
 #include <errno.h>
+#include <inttypes.h>
 #include <sys/socket.h>
 
 #include "common/io/clock.h"
@@ -18,8 +19,11 @@
 #define SLOTS_MAX 65536u /* requests that may wait at a time; more get 503 */
 #define SLOT_BITS 16u
 
+/* Of no socket's id, so that answers to either are not mistaken; the sign stays free. */
+#define REQUEST_ID_BIT (UINT64_C(1) << 62)
+
 /* Ids: serial << SLOT_BITS | slot. The serial makes each id unique, the slot makes it quick. */
-static struct http_conn **request_slot(struct ws_port *p, uint64_t id)
+static struct http_conn **request_slot(const struct ws_port *p, uint64_t id)
 {
     size_t slot = id & (SLOTS_MAX - 1);
 
@@ -64,7 +68,7 @@ int ws_http_request_add(struct http_conn *h)
     }
     p->requests[slot] = h;
     p->request_count++;
-    h->id = p->request_serial << SLOT_BITS | slot;
+    h->id = REQUEST_ID_BIT | p->request_serial << SLOT_BITS | slot;
     return 0;
 }
 
@@ -78,6 +82,13 @@ void ws_http_request_remove(struct http_conn *h)
     }
 }
 
+struct http_conn *ws_http_request_find(const struct ws_port *p, uint64_t id)
+{
+    struct http_conn **slot = request_slot(p, id);
+
+    return slot && *slot && (*slot)->id == id ? *slot : NULL;
+}
+
 /* Say that nothing more will come, and wait for the client to say the same: closing while its bytes
  * are unread would send a reset, which can overtake the answer. */
 void ws_http_linger(struct http_conn *h)
@@ -89,8 +100,9 @@ void ws_http_linger(struct http_conn *h)
     }
     h->state = HTTP_LINGER;
     h->discarded = 0;
-    loop_fd_set(h->watch, LOOP_READ);
-    due_start(&h->port->http_lingering, &h->due, clock_mono_ms());
+    ws_http_watch(h);
+    due_start(h->unread > 0 ? &h->port->http_draining : &h->port->http_lingering, &h->due,
+              clock_mono_ms());
 }
 
 void ws_http_flush(struct http_conn *h)
@@ -109,7 +121,7 @@ void ws_http_flush(struct http_conn *h)
         ws_http_linger(h);
         return;
     }
-    loop_fd_set(h->watch, h->is_half_closed ? LOOP_WRITE : LOOP_READ | LOOP_WRITE);
+    ws_http_watch(h);
 }
 
 static bool has_no_body(int status)
@@ -117,21 +129,30 @@ static bool has_no_body(int status)
     return status == 204 || status == 304;
 }
 
-static int build_head(struct buf *out, int status, size_t body_len, struct bytes content_type,
-                      struct bytes headers)
+bool ws_http_head_fits(const struct ws_http_head *head)
 {
-    int err = buf_printf(out, "HTTP/1.1 %d %s\r\n", status, http_status_find(status)->reason);
+    return head->headers.len <= REPLY_HEAD_MAX / 2 && head->content_type.len <= REPLY_HEAD_MAX / 4;
+}
 
-    if (err == 0 && !has_no_body(status)) {
-        err = buf_printf(out, "Content-Type: %.*s\r\nContent-Length: %zu\r\n",
-                         BYTES_FMT(content_type), body_len);
+int ws_http_put_head(struct http_conn *h, const struct ws_http_head *head, size_t room)
+{
+    struct buf *out = &h->out;
+    int err;
+
+    buf_init(out, REPLY_HEAD_MAX + room);
+    h->out_pos = 0;
+    err =
+        buf_printf(out, "HTTP/1.1 %d %s\r\n", head->status, http_status_find(head->status)->reason);
+    if (err == 0 && !has_no_body(head->status)) {
+        err = buf_printf(out, "Content-Type: %.*s\r\nContent-Length: %" PRIu64 "\r\n",
+                         BYTES_FMT(head->content_type), head->content_length);
     }
     if (err == 0) {
         err =
             buf_append(out, BYTES_LIT("Connection: close\r\nX-Content-Type-Options: nosniff\r\n"));
     }
     if (err == 0) {
-        err = buf_append(out, headers);
+        err = buf_append(out, head->headers);
     }
     if (err == 0) {
         err = buf_append(out, BYTES_LIT("\r\n"));
@@ -140,16 +161,15 @@ static int build_head(struct buf *out, int status, size_t body_len, struct bytes
 }
 
 /* Queue the answer and send what the kernel takes. The connection may be dead afterwards. */
-static void answer(struct http_conn *h, int status, struct bytes content_type, struct bytes headers,
-                   struct bytes body)
+static void answer(struct http_conn *h, struct ws_http_head *head, struct bytes body)
 {
     int err;
 
-    buf_init(&h->out, REPLY_HEAD_MAX + HTTP_REPLY_MAX_BYTES);
-    h->out_pos = 0;
+    buf_done(&h->in); /* a piece that is not whole */
     h->state = HTTP_WRITING;
-    err = build_head(&h->out, status, body.len, content_type, headers);
-    if (err == 0 && !has_no_body(status) && !h->is_head_request) {
+    head->content_length = body.len;
+    err = ws_http_put_head(h, head, HTTP_REPLY_MAX_BYTES);
+    if (err == 0 && !has_no_body(head->status) && !h->is_head_request) {
         err = buf_append(&h->out, body);
     }
     if (err != 0) {
@@ -165,6 +185,9 @@ void ws_http_refuse(struct http_conn *h, const struct ws_refusal *refusal)
     const struct http_status_text *usual = http_status_find(refusal->status);
     const char *detail = refusal->detail ? refusal->detail : usual->detail;
     const char *code = refusal->code ? refusal->code : usual->code;
+    struct ws_http_head head = {.status = refusal->status,
+                                .content_type = BYTES_LIT("application/json"),
+                                .headers = bytes_str(refusal->extra_headers)};
     struct buf body;
     int err;
 
@@ -182,8 +205,7 @@ void ws_http_refuse(struct http_conn *h, const struct ws_refusal *refusal)
     if (err == 0) {
         err = buf_append_char(&body, '}');
     }
-    answer(h, refusal->status, BYTES_LIT("application/json"), bytes_str(refusal->extra_headers),
-           err == 0 ? buf_bytes(&body) : BYTES_LIT("{}"));
+    answer(h, &head, err == 0 ? buf_bytes(&body) : BYTES_LIT("{}"));
     buf_done(&body);
 }
 
@@ -210,17 +232,16 @@ void ws_http_continue(struct http_conn *h)
 int ws_http_reply(struct ws_port *p, uint64_t request, int status, struct bytes content_type,
                   struct bytes headers, struct bytes body)
 {
-    struct http_conn **slot = request_slot(p, request);
-    struct http_conn *h = slot ? *slot : NULL;
+    struct ws_http_head head = {.status = status, .content_type = content_type, .headers = headers};
+    struct http_conn *h = ws_http_request_find(p, request);
 
-    if (!h || h->id != request) {
+    if (!h || h->state == HTTP_SENDING) {
         return ERR_NOT_FOUND;
     }
-    if (body.len > HTTP_REPLY_MAX_BYTES || headers.len > REPLY_HEAD_MAX / 2 ||
-        content_type.len > REPLY_HEAD_MAX / 4) {
+    if (body.len > HTTP_REPLY_MAX_BYTES || !ws_http_head_fits(&head)) {
         return ERR_LIMIT;
     }
     ws_http_request_remove(h);
-    answer(h, status, content_type, headers, body);
+    answer(h, &head, body);
     return 0;
 }

@@ -14,7 +14,11 @@
 
 #define HEAD_READ_BYTES 2048u /* most heads come in one piece of this size */
 #define BODY_READ_BYTES 16384u
+#define DISCARD_BYTES 16384u
 #define LINGER_BYTES_MAX (256u * 1024u)
+/* Of a body that nobody wants any more: a client that sends all of it before it reads gets its
+ * answer, if it was not much longer than this. */
+#define DRAINING_BYTES_MAX (32u * 1024u * 1024u)
 
 void ws_http_fill_request(const struct http_conn *h, const struct http_head *head,
                           struct ws_request *out)
@@ -31,6 +35,10 @@ void ws_http_fill_request(const struct http_conn *h, const struct http_head *hea
         .authorization = http_head_value(head, "authorization", 0),
         .subprotocols = http_head_value(head, "sec-websocket-protocol", 0),
         .content_type = http_head_value(head, "content-type", 0),
+        .range = http_head_value(head, "range", 0),
+        .if_range = http_head_value(head, "if-range", 0),
+        .if_none_match = http_head_value(head, "if-none-match", 0),
+        .accept_encoding = http_head_value(head, "accept-encoding", 0),
         /* The last line is the one that the nearest proxy wrote. */
         .forwarded_for = hops > 0 ? http_head_value(head, "x-forwarded-for", hops - 1) : BYTES_NONE,
         .address = bytes_str(h->address),
@@ -41,6 +49,7 @@ void ws_http_fill_request(const struct http_conn *h, const struct http_head *hea
 static void dispatch(struct http_conn *h, const struct http_head *head)
 {
     struct ws_port *p = h->port;
+    struct buf in = h->in; /* what the views are of; the next one may begin in on_http() */
     struct ws_request request;
 
     h->is_head_request = bytes_eq_str(head->method, "HEAD");
@@ -48,11 +57,14 @@ static void dispatch(struct http_conn *h, const struct http_head *head)
         ws_http_refuse_status(h, 503);
         return;
     }
+    buf_init(&h->in, 0);
     h->state = HTTP_WAITING;
+    ws_http_watch(h);
     due_start(&p->http_waiting, &h->due, clock_mono_ms());
     ws_http_fill_request(h, head, &request);
-    p->events.on_http(p->arg, h->id, &request, bytes_skip(buf_bytes(&h->in), h->head_len));
-    buf_done(&h->in);
+    request.body_bytes = h->unread + h->body_len;
+    p->events.on_http(p->arg, h->id, &request, bytes_skip(buf_bytes(&in), h->head_len));
+    buf_done(&in);
 }
 
 static bool method_needs_length(struct bytes method)
@@ -62,7 +74,7 @@ static bool method_needs_length(struct bytes method)
 }
 
 /* How long is the body? Returns 0 or the status of the refusal. */
-static int body_length(const struct http_conn *h, const struct http_head *head, size_t *out_len)
+static int body_length(const struct http_head *head, size_t *out_len)
 {
     int err;
 
@@ -74,29 +86,37 @@ static int body_length(const struct http_conn *h, const struct http_head *head, 
     if (err == ERR_MISSING) {
         return method_needs_length(head->method) ? 411 : 0;
     }
-    if (err != 0) {
-        return 400;
+    return err != 0 ? 400 : 0;
+}
+
+static void read_whole_body(struct http_conn *h, size_t len)
+{
+    h->body_len = len;
+    h->in.max = h->head_len + len;
+    h->state = HTTP_BODY;
+    due_start(&h->port->http_reading, &h->due, clock_mono_ms());
+    if (h->wants_continue) {
+        ws_http_continue(h);
     }
-    return *out_len > h->port->conf.http_body_max_bytes ? 413 : 0;
 }
 
 static void on_request(struct http_conn *h, const struct http_head *head)
 {
-    int status = body_length(h, head, &h->body_len);
+    size_t len = 0;
+    int status = body_length(head, &len);
 
+    h->wants_continue = http_value_has(http_head_value(head, "expect", 0), "100-continue");
     if (status != 0) {
         ws_http_refuse_status(h, status);
-        return;
-    }
-    if (h->body_len == 0) {
+    } else if (len == 0) {
         dispatch(h, head);
-        return;
-    }
-    h->in.max = h->head_len + h->body_len;
-    h->state = HTTP_BODY;
-    due_start(&h->port->http_reading, &h->due, clock_mono_ms());
-    if (http_value_has(http_head_value(head, "expect", 0), "100-continue")) {
-        ws_http_continue(h);
+    } else if (ws_http_is_streamed(h, head, len)) {
+        h->unread = len;
+        dispatch(h, head);
+    } else if (len > h->port->conf.http_body_max_bytes) {
+        ws_http_refuse_status(h, 413);
+    } else {
+        read_whole_body(h, len);
     }
 }
 
@@ -218,12 +238,12 @@ static void read_body(struct http_conn *h)
  * sending side still gets the answer. */
 static void discard(struct http_conn *h)
 {
-    char rest[4096];
+    char rest[DISCARD_BYTES];
     ssize_t n = recv(h->fd, rest, sizeof(rest), 0);
 
     if (n > 0) {
         h->discarded += (size_t)n;
-        if (h->discarded > LINGER_BYTES_MAX) {
+        if (h->discarded > (h->unread > 0 ? DRAINING_BYTES_MAX : LINGER_BYTES_MAX)) {
             ws_http_drop(h);
         }
         return;
@@ -235,7 +255,7 @@ static void discard(struct http_conn *h)
     if (n < 0 || h->state == HTTP_LINGER) {
         ws_http_drop(h);
     } else {
-        loop_fd_set(h->watch, h->state == HTTP_WRITING ? LOOP_WRITE : 0);
+        ws_http_watch(h);
     }
 }
 
@@ -248,7 +268,11 @@ void ws_http_readable(struct http_conn *h)
     case HTTP_BODY:
         read_body(h);
         break;
+    case HTTP_TAKING:
+        ws_http_take(h);
+        break;
     case HTTP_WAITING:
+    case HTTP_SENDING:
     case HTTP_WRITING:
     case HTTP_LINGER:
         discard(h);

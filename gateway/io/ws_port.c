@@ -15,7 +15,9 @@
 #define TICK_MS 100u
 #define RX_BUFFER_BYTES 512u        /* per connection, always: 1.9 KB an idle socket, not 5.3 */
 #define TX_PACKET_BYTES (16u << 20) /* a larger write would go to the library's buffer first */
-#define SERVICE_BUFFER_BYTES 4096u
+#define SERVICE_BUFFER_BYTES                                                                       \
+    65536u                 /* of one read, for all connections: large frames come in few           \
+                            */
 #define HEADER_BYTES 1024u /* it only ever sees canonical requests, one at a time */
 #define HEADER_POOL 16
 #define LOG_LINES_PER_MINUTE 30u

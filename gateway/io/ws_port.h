@@ -33,6 +33,8 @@ struct ws_request {
     struct bytes path;   /* percent-encoded as sent, without query */
     struct bytes query;  /* raw, without "?" */
     struct bytes host, origin, cookie, authorization, subprotocols, content_type;
+    struct bytes range, if_range, if_none_match, accept_encoding;
+    uint64_t body_bytes;        /* its Content-Length; of what is no upgrade */
     struct bytes forwarded_for; /* the last X-Forwarded-For line: the nearest proxy's */
     struct bytes address;       /* peer address text */
 };
@@ -64,11 +66,23 @@ struct ws_events {
     /* The last call for a session. is_clean: the peer sent a close frame. */
     void (*on_closed)(void *session, bool is_clean);
     /* An ordinary HTTP request with its whole body (over the limit the port answers 413 itself;
-     * without a Content-Length for a body 411). Answer by ws_http_reply(), now or later. */
+     * without a Content-Length for a body 411). Answer by ws_http_reply() or ws_http_begin(), now
+     * or later. */
     void (*on_http)(void *arg, uint64_t request, const struct ws_request *req, struct bytes body);
     /* The client of an unanswered request has gone, or there was no answer for 30 s (it got 504).
-     * A client that only closed its sending side is still waiting. */
+     * A client that only closed its sending side is still waiting. Of a body or an answer in pieces
+     * also: the client sent or took nothing for 30 s. */
     void (*on_http_gone)(void *arg, uint64_t request);
+
+    /* Bodies and answers in pieces: all three may be NULL where nobody wants them. */
+    /* Is the body of this request (body_bytes > 0, of any length) wanted in pieces? Then it is
+     * handed out with an empty body as soon as its head is there. */
+    bool (*is_http_streamed)(void *arg, const struct ws_request *req);
+    /* What ws_http_want_body() has asked for; borrowed. */
+    void (*on_http_body)(void *arg, uint64_t request, struct bytes piece);
+    /* The kernel has taken all that was given to ws_http_write(). After the last byte of the answer
+     * this is the last call for the request. */
+    void (*on_http_drained)(void *arg, uint64_t request);
 };
 
 /* Opens its own SO_REUSEPORT listener. Errors: *out_err ERR_CONFLICT (address in use), ERR_IO,
@@ -101,3 +115,25 @@ struct bytes ws_conn_address(const struct ws_conn *c);
  * headers over 4 KiB, type over 2 KiB; the request still waits). Bytes are copied. */
 NODISCARD int ws_http_reply(struct ws_port *p, uint64_t request, int status,
                             struct bytes content_type, struct bytes headers, struct bytes body);
+
+/* Read the next `bytes` of a body that was handed out unread, or what is left of it; nothing is
+ * read beyond. on_http_body follows, never from inside this call; one at a time. A client that
+ * waits for "100 Continue" gets it with the first one. From then on an answer may take 60 s instead
+ * of 30. Errors: ERR_NOT_FOUND (the client has gone), ERR_RANGE (nothing is left). */
+NODISCARD int ws_http_want_body(struct ws_port *p, uint64_t request, size_t bytes);
+
+struct ws_http_head {
+    int status;
+    struct bytes content_type, headers; /* as for ws_http_reply() */
+    uint64_t content_length;
+};
+/* Answer in pieces: the head now, then content_length bytes by ws_http_write(). *out_is_over: it
+ * was all (a HEAD request, an empty body); the request is gone then. Errors: as ws_http_reply(). */
+NODISCARD int ws_http_begin(struct ws_port *p, uint64_t request, const struct ws_http_head *head,
+                            bool *out_is_over);
+/* The next piece, copied. on_http_drained follows, never from inside this call. Errors:
+ * ERR_NOT_FOUND, ERR_NOMEM, ERR_FULL (over 1 MiB waits), ERR_RANGE (more than was announced). */
+NODISCARD int ws_http_write(struct ws_port *p, uint64_t request, struct bytes piece);
+/* Close the connection of a request that was begun: the client sees that it is short. Nothing is
+ * called back. */
+void ws_http_cut(struct ws_port *p, uint64_t request);

@@ -3,7 +3,7 @@
 /* What the files of the socket port share. Only they include it.
  *
  *   ws_listener --accept--> ws_http --good upgrade--> ws_upgrade --libwebsockets--> ws_conn
- *                              '--ordinary request--> ws_http_reply */
+ *                              '--ordinary request--> ws_http_reply, ws_http_stream */
 /* OpenSSL, which libwebsockets.h includes, has a type of this name. */
 #define ERR_STATE OPENSSL_ERR_STATE
 #include <libwebsockets.h>
@@ -23,6 +23,8 @@ enum http_state {
     HTTP_HEAD,    /* reading the head */
     HTTP_BODY,    /* reading the body */
     HTTP_WAITING, /* handed out; ws_http_reply() will come */
+    HTTP_TAKING,  /* handed out; a piece of its body is being read */
+    HTTP_SENDING, /* handed out; answered in pieces */
     HTTP_WRITING, /* the answer is not out yet */
     HTTP_LINGER,  /* answered; waiting for the client to close, so that no reset eats the answer */
     HTTP_DEAD,    /* to be freed at the end of the turn */
@@ -34,13 +36,18 @@ struct http_conn {
     struct http_conn *prev, *next; /* p->https */
     struct loop_fd *watch;
     struct due due;
-    uint64_t id; /* while HTTP_WAITING */
+    uint64_t id; /* while it is handed out */
     int fd;
     enum http_state state;
     bool is_head_request; /* answered without a body */
     bool is_half_closed;  /* the client has sent its FIN */
-    struct buf in;        /* head, then body */
+    bool wants_continue;  /* before it sends its body */
+    bool has_piece; /* in pieces: one was given to be written, and on_http_drained will come */
+    struct buf in;  /* head, then body; a piece of a body */
     size_t scan_pos, head_len, body_len;
+    uint64_t unread;     /* in pieces: of the body; the last one counts until it is there */
+    size_t wanted;       /* in pieces: the length of the present one */
+    uint64_t unanswered; /* in pieces: of the answer, what ws_http_write() did not get yet */
     struct buf out;
     size_t out_pos;
     size_t discarded; /* while lingering */
@@ -93,6 +100,7 @@ struct ws_port {
     size_t request_slots, request_count;
     uint64_t request_serial;
     struct due_list http_reading, http_waiting, http_writing, http_lingering;
+    struct due_list http_taking, http_working, http_sending, http_draining; /* in pieces */
 
     struct ws_conn *touched;  /* something to be done at the end of the turn */
     struct ws_conn *adopting; /* during lws_adopt_…() */
@@ -110,6 +118,7 @@ void ws_listener_close(struct ws_port *p);
 void ws_http_init(struct ws_port *p);
 void ws_http_accept(struct ws_port *p, int fd, const char *address); /* takes fd */
 void ws_http_drop(struct http_conn *h);                              /* dies at turn end */
+void ws_http_watch(struct http_conn *h); /* what its state wants to know of the descriptor */
 void ws_http_check_due(struct ws_port *p, uint64_t now_ms);
 void ws_http_sweep(struct ws_port *p);
 void ws_http_free_all(struct ws_port *p);
@@ -127,6 +136,15 @@ void ws_http_flush(struct http_conn *h);
 void ws_http_linger(struct http_conn *h);
 int ws_http_request_add(struct http_conn *h);
 void ws_http_request_remove(struct http_conn *h);
+struct http_conn *ws_http_request_find(const struct ws_port *p, uint64_t id); /* NULL: gone */
+bool ws_http_head_fits(const struct ws_http_head *head);
+/* The head into an empty h->out, which takes `room` bytes more. */
+int ws_http_put_head(struct http_conn *h, const struct ws_http_head *head, size_t room);
+
+/* ws_http_stream.c */
+bool ws_http_is_streamed(const struct http_conn *h, const struct http_head *head, uint64_t length);
+void ws_http_take(struct http_conn *h); /* readable */
+void ws_http_send(struct http_conn *h); /* writable */
 
 /* ws_upgrade.c */
 extern const struct lws_extension ws_extensions[];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* SET, GET and GETDEL on a link of its own. Called by the gateway and by the broker. */
+/* Set, GET and GETDEL on a link of its own. Called by the gateway and by the broker. */
 #include "proto/io/blobs.h"
 
 #include <stdio.h>
@@ -97,13 +97,17 @@ static int submit(struct blobs *b, const struct bytes *argv, size_t argc, blob_d
 int blobs_put(struct blobs *b, const struct blob_name *name, struct bytes data, blob_done_fn *fn,
               void *arg)
 {
+    /* Neither in the append-only file nor at replicas: what is gone with a server is sent again. */
+    static const char script[] = "redis.set_repl(redis.REPL_NONE) "
+                                 "return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])";
     struct stream_key key = key_of(b, name);
     char ttl[12];
 
     snprintf(ttl, sizeof(ttl), "%u", BLOB_TTL_MS);
-    const struct bytes argv[] = {BYTES_LIT("SET"), stream_key_bytes(&key), data, BYTES_LIT("PX"),
-                                 bytes_str(ttl)};
-    return submit(b, argv, 5, fn, arg);
+    const struct bytes argv[] = {
+        BYTES_LIT("EVAL"), bytes_str(script), BYTES_LIT("1"), stream_key_bytes(&key), data,
+        bytes_str(ttl)};
+    return submit(b, argv, 6, fn, arg);
 }
 
 int blobs_read(struct blobs *b, const struct blob_name *name, blob_done_fn *fn, void *arg)

@@ -814,6 +814,92 @@ describe('HTTP', () => {
     });
 });
 
+describe('HTTP in pieces', () => {
+    const sumOf = (data) => data.reduce((sum, byte) => sum + byte, 0);
+    const post = (target, length, ...more) =>
+        head([`POST ${target} HTTP/1.1`, 'Host: a', `Content-Length: ${length}`, ...more]);
+
+    test('a body of any length is read', async () => {
+        for (const size of [1, 65536, 65537, 1_000_000]) {
+            const data = crypto.randomBytes(size);
+            const res = await fetch(`${server.http}/sum`, { method: 'POST', body: data });
+            assert.equal(res.status, 200);
+            assert.equal(await res.text(), `${sumOf(data)}`);
+        }
+    });
+
+    test('one that waits for 100 Continue gets it when its body is wanted, once', async () => {
+        const raw = new Raw(server.port);
+        raw.send(post('/sum', 70_000, 'Expect: 100-continue'));
+        await raw.until((r) => r.bytes.toString() === 'HTTP/1.1 100 Continue\r\n\r\n');
+        raw.send(Buffer.alloc(70_000, 1));
+        await raw.end();
+        assert.equal(raw.bytes.toString().split('100 Continue').length, 2);
+        assert.ok(raw.bytes.toString().endsWith('\r\n\r\n70000'));
+        const refused = await Raw.request(server.port, post('/sum?no', 70_000, 'Expect: 100-continue'));
+        assert.equal(refused.status, 403);
+        assert.equal(refused.bytes.toString().includes('100 Continue'), false);
+    });
+
+    test('refused early, the answer comes also to one that sends everything first', async () => {
+        const size = 4_000_000;
+        const raw = new Raw(server.port);
+        raw.send(post('/sum?no', size));
+        for (let sent = 0; sent < size; sent += 100_000) {
+            raw.send(Buffer.alloc(100_000));
+        }
+        await raw.end();
+        assert.equal(raw.status, 403);
+        assert.equal(raw.error, undefined);
+    });
+
+    test('an answer in pieces', async () => {
+        for (const size of [1, 65536, 65537, 5_000_000]) {
+            const res = await fetch(`${server.http}/bytes?${size}`);
+            assert.equal(res.headers.get('content-length'), `${size}`);
+            assert.equal(res.headers.get('x-content-type-options'), 'nosniff');
+            assert.equal((await res.arrayBuffer()).byteLength, size);
+        }
+        const asked = await Raw.request(server.port, head(['HEAD /bytes?77 HTTP/1.1', 'Host: a']));
+        assert.match(asked.bytes.toString(), /\r\nContent-Length: 77\r\n/);
+        assert.equal(asked.bytes.length, asked.headEnd);
+        assert.equal((await fetch(`${server.http}/bytes?0`)).headers.get('content-length'), '0');
+    });
+
+    test('clients that go away in the middle of either', async () => {
+        const before = await server.stats();
+        for (let i = 0; i < 10; i++) {
+            const sender = new Raw(server.port);
+            sender.send(post('/sum', 1_000_000));
+            sender.send(Buffer.alloc(100_000));
+            const reader = new Raw(server.port);
+            reader.send(head(['GET /bytes?100000000 HTTP/1.1', 'Host: a']));
+            await reader.until((r) => r.bytes.length > 100_000);
+            sender.socket.destroy();
+            reader.socket.destroy();
+        }
+        for (let tries = 0; (await server.stats()).http_gone < before.http_gone + 20; tries++) {
+            assert.ok(tries < 100, 'not all of them were noticed');
+            await sleep(50);
+        }
+    });
+
+    test('a client that takes nothing, or sends nothing, for 30 s', { timeout: 60_000 }, async () => {
+        const before = await server.stats();
+        const reader = new Raw(server.port);
+        reader.socket.pause();
+        reader.send(head(['GET /bytes?100000000 HTTP/1.1', 'Host: a']));
+        const sender = new Raw(server.port);
+        sender.send(post('/sum', 100));
+        sender.send('x');
+        await sender.until((r) => r.ended, 45_000);
+        assert.equal(sender.status, 408);
+        await sleep(500);
+        assert.equal((await server.stats()).http_gone, before.http_gone + 2);
+        reader.socket.destroy();
+    });
+});
+
 describe('time', () => {
     let quick;
     before(async () => {

@@ -7,7 +7,8 @@
  * Sockets: /ws/echo/ echoes (deflated from 1 KiB on when the client takes it), /hold reads nothing
  * for 200 ms, /deny is refused with 403, /null is cut right after the upgrade. Text messages that
  * are commands: "!close CODE REASON", "!cut", "!pause MS", "!flood COUNT" (frames of 64 KiB). HTTP:
- * any POST echoes its body, /later after 100 ms, /never is not answered, /stats counts. */
+ * any POST echoes its body, /later after 100 ms, /never is not answered, /stats counts. In pieces:
+ * POST /sum reads a body of any length (then SUM of its bytes), GET /bytes?N answers so many. */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ struct server {
     struct ws_port *port;
     struct deflate_ctx *deflate;
     struct later *laters;
+    struct stream *streams;
     uint64_t opened, closed, clean, oversize, http_gone, messages;
 };
 
@@ -47,6 +49,13 @@ struct later {
     struct later *next;
     struct loop_timer *timer;
     uint64_t request;
+};
+
+#define PIECE_BYTES 65536u
+
+struct stream { /* a body or an answer in pieces */
+    struct stream *next;
+    uint64_t request, left, sum;
 };
 
 static void drop_queue(struct session *s)
@@ -301,12 +310,110 @@ static void reply_later(struct server *s, uint64_t request)
     loop_timer_start(l->timer, 100, 0);
 }
 
+/* ---- in pieces ---- */
+
+static struct stream *stream_new(struct server *s, uint64_t request, uint64_t bytes)
+{
+    struct stream *t = mem_zalloc(sizeof(*t));
+
+    if (t) {
+        *t = (struct stream){s->streams, request, bytes, 0};
+        s->streams = t;
+    }
+    return t;
+}
+
+static struct stream **stream_of(struct server *s, uint64_t request)
+{
+    struct stream **at = &s->streams;
+
+    while (*at && (*at)->request != request) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static void stream_free(struct server *s, uint64_t request)
+{
+    struct stream **at = stream_of(s, request), *t = *at;
+
+    if (t) {
+        *at = t->next;
+        mem_free(t);
+    }
+}
+
+static bool is_http_streamed(void *arg, const struct ws_request *req)
+{
+    (void)arg;
+    return bytes_eq_str(req->path, "/sum");
+}
+
+static void on_http_body(void *arg, uint64_t request, struct bytes piece)
+{
+    struct server *s = arg;
+    struct stream *t = *stream_of(s, request);
+    char text[32];
+
+    for (size_t i = 0; i < piece.len; i++) {
+        t->sum += (unsigned char)piece.ptr[i];
+    }
+    t->left -= piece.len;
+    if (t->left > 0) {
+        (void)!ws_http_want_body(s->port, request, PIECE_BYTES);
+        return;
+    }
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)t->sum);
+    (void)!ws_http_reply(s->port, request, 200, BYTES_LIT("text/plain"), BYTES_NONE,
+                         bytes_str(text));
+    stream_free(s, request);
+}
+
+static void on_http_drained(void *arg, uint64_t request)
+{
+    static char block[PIECE_BYTES];
+    struct server *s = arg;
+    struct stream *t = *stream_of(s, request);
+    uint64_t n = t->left < PIECE_BYTES ? t->left : PIECE_BYTES;
+
+    if (n == 0) {
+        stream_free(s, request);
+        return;
+    }
+    memset(block, 'b', sizeof(block));
+    t->left -= n;
+    (void)!ws_http_write(s->port, request, bytes_of(block, n));
+}
+
+static void begin_bytes(struct server *s, uint64_t request, struct bytes query)
+{
+    char number[24] = "";
+    struct ws_http_head head = {.status = 200, .content_type = BYTES_LIT("application/x-bytes")};
+    bool is_over = true;
+
+    memcpy(number, query.ptr, query.len < sizeof(number) ? query.len : sizeof(number) - 1);
+    head.content_length = strtoull(number, NULL, 10);
+    if (ws_http_begin(s->port, request, &head, &is_over) == 0 && !is_over &&
+        stream_new(s, request, head.content_length)) {
+        on_http_drained(s, request);
+    }
+}
+
 static void on_http(void *arg, uint64_t request, const struct ws_request *req, struct bytes body)
 {
     struct server *s = arg;
 
     if (bytes_eq_str(req->path, "/stats")) {
         reply_stats(s, request);
+    } else if (bytes_eq_str(req->path, "/sum") && req->body_bytes > 0) {
+        if (bytes_eq_str(req->query, "no")) {
+            (void)!ws_http_reply(s->port, request, 403, BYTES_LIT("text/plain"), BYTES_NONE,
+                                 BYTES_LIT("no"));
+        } else if (stream_new(s, request, req->body_bytes)) {
+            (void)!ws_http_want_body(s->port, request, PIECE_BYTES);
+        }
+    } else if (bytes_eq_str(req->path, "/bytes") && req->query.len > 0) {
+        begin_bytes(s, request, req->query);
     } else if (bytes_eq_str(req->path, "/later")) {
         reply_later(s, request);
     } else if (bytes_eq_str(req->path, "/never")) {
@@ -341,6 +448,7 @@ static void on_http_gone(void *arg, uint64_t request)
 
     s->http_gone++;
     later_free(s, request);
+    stream_free(s, request);
 }
 
 static void on_stop(void *arg)
@@ -362,8 +470,17 @@ static uint32_t option(int argc, char **argv, const char *name, uint32_t otherwi
 
 int main(int argc, char **argv)
 {
-    static const struct ws_events events = {on_upgrade,  on_open,   on_message, on_oversize,
-                                            on_writable, on_closed, on_http,    on_http_gone};
+    static const struct ws_events events = {.on_upgrade = on_upgrade,
+                                            .on_open = on_open,
+                                            .on_message = on_message,
+                                            .on_oversize = on_oversize,
+                                            .on_writable = on_writable,
+                                            .on_closed = on_closed,
+                                            .on_http = on_http,
+                                            .on_http_gone = on_http_gone,
+                                            .is_http_streamed = is_http_streamed,
+                                            .on_http_body = on_http_body,
+                                            .on_http_drained = on_http_drained};
     struct server s = {.loop = loop_new(), .deflate = deflate_ctx_new()};
     struct ws_conf conf = {
         .address = "127.0.0.1",

@@ -143,7 +143,7 @@ void blobs_drop(struct blobs *b, const struct blob_name *name)
     fake_files.drops++;
 }
 
-int storage_put(struct storage *s, const char *key, struct bytes data)
+int storage_stage(struct storage *s, const char *key, struct bytes data)
 {
     (void)s;
     copy(fake_files.key, sizeof(fake_files.key), bytes_str(key));

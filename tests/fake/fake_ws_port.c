@@ -18,13 +18,29 @@ struct ws_port {
 
 static struct ws_port port;
 static struct ws_conn *conns;
+static struct fake_http *https;
 static struct fake_reply last_reply;
 static unsigned reply_count;
 static uint64_t request_count;
 
+static void http_free_all(void)
+{
+    struct fake_http *h, *next;
+
+    DL_FOREACH_SAFE(https, h, next) {
+        DL_DELETE(https, h);
+        buf_done(&h->early);
+        buf_done(&h->written);
+        buf_done(&h->waiting);
+        mem_free(h);
+    }
+}
+
 void fake_ws_reset(void)
 {
     struct ws_conn *c, *next;
+
+    http_free_all();
 
     DL_FOREACH_SAFE(conns, c, next) {
         DL_DELETE(conns, c);
@@ -67,8 +83,12 @@ static void end(struct ws_conn *c, bool is_clean)
 void ws_port_free(struct ws_port *p)
 {
     struct ws_conn *c;
+    struct fake_http *h;
 
     if (p) {
+        DL_FOREACH(https, h) {
+            fake_ws_http_gone(h->id);
+        }
         DL_FOREACH(conns, c) {
             end(c, false);
         }
@@ -140,20 +160,96 @@ struct bytes ws_conn_address(const struct ws_conn *c)
     return BYTES_LIT("192.0.2.1");
 }
 
+static struct fake_http *http_of(uint64_t request)
+{
+    struct fake_http *h;
+
+    DL_FOREACH(https, h) {
+        if (h->id == request) {
+            return h;
+        }
+    }
+    return NULL;
+}
+
 int ws_http_reply(struct ws_port *p, uint64_t request, int status, struct bytes content_type,
                   struct bytes headers, struct bytes body)
 {
     size_t len = body.len < sizeof(last_reply.body) - 1 ? body.len : sizeof(last_reply.body) - 1;
 
+    struct fake_http *h = http_of(request);
+
     (void)p;
     (void)content_type;
     (void)headers;
+    if (!h || h->is_over) {
+        return ERR_NOT_FOUND;
+    }
+    h->is_over = true;
     last_reply.request = request;
     last_reply.status = status;
     memcpy(last_reply.body, body.ptr ? body.ptr : "", len);
     last_reply.body[len] = '\0';
     reply_count++;
     return 0;
+}
+
+int ws_http_want_body(struct ws_port *p, uint64_t request, size_t bytes)
+{
+    struct fake_http *h = http_of(request);
+
+    (void)p;
+    if (!h || h->is_over) {
+        return ERR_NOT_FOUND;
+    }
+    if (h->wanted > 0 || h->unread == 0) {
+        abort(); /* the contract forbids it */
+    }
+    h->wanted = bytes < h->unread ? bytes : (size_t)h->unread;
+    return 0;
+}
+
+int ws_http_begin(struct ws_port *p, uint64_t request, const struct ws_http_head *head,
+                  bool *out_is_over)
+{
+    struct fake_http *h = http_of(request);
+
+    (void)p;
+    if (!h || h->is_over) {
+        return ERR_NOT_FOUND;
+    }
+    h->is_begun = true;
+    h->content_length = head->content_length;
+    last_reply.request = request;
+    last_reply.status = head->status;
+    reply_count++;
+    *out_is_over = h->is_over = h->is_head || head->content_length == 0;
+    return 0;
+}
+
+int ws_http_write(struct ws_port *p, uint64_t request, struct bytes piece)
+{
+    struct fake_http *h = http_of(request);
+
+    (void)p;
+    if (!h || h->is_over || !h->is_begun) {
+        return ERR_NOT_FOUND;
+    }
+    if (h->written.len + h->waiting.len + piece.len > h->content_length) {
+        return ERR_RANGE;
+    }
+    h->has_piece = true;
+    return buf_append(&h->waiting, piece);
+}
+
+void ws_http_cut(struct ws_port *p, uint64_t request)
+{
+    struct fake_http *h = http_of(request);
+
+    (void)p;
+    if (h && !h->is_over) {
+        h->is_over = h->is_cut = true;
+    }
 }
 
 /* --- what the test does ----------------------------------------------------------------------- */
@@ -247,10 +343,40 @@ static bool turn_of(struct ws_conn *c)
     return did;
 }
 
+static bool turn_of_http(struct fake_http *h)
+{
+    if (!h->is_over && h->wanted > 0 && h->early.len >= h->wanted) {
+        char *piece = mem_dup_str(bytes_of(h->early.data, h->wanted));
+        size_t len = h->wanted;
+        buf_consume(&h->early, len);
+        h->unread -= len;
+        h->wanted = 0;
+        port.events.on_http_body(port.arg, h->id, bytes_of(piece, len));
+        mem_free(piece);
+        return true;
+    }
+    if (!h->is_over && h->has_piece && !h->is_blocked) {
+        if (buf_append(&h->written, buf_bytes(&h->waiting)) != 0) {
+            abort();
+        }
+        buf_reset(&h->waiting);
+        h->has_piece = false;
+        h->is_over = h->written.len == h->content_length;
+        port.events.on_http_drained(port.arg, h->id);
+        return true;
+    }
+    return false;
+}
+
 bool fake_ws_turn(void)
 {
     bool did = false;
     struct ws_conn *c;
+    struct fake_http *h;
+
+    DL_FOREACH(https, h) {
+        did = turn_of_http(h) || did;
+    }
 
     DL_FOREACH(conns, c) {
         did = (!c->is_gone && turn_of(c)) || did;
@@ -272,6 +398,27 @@ unsigned fake_ws_count(const struct ws_conn *c, const char *text)
     return count;
 }
 
+uint64_t fake_ws_request(const struct ws_request *req)
+{
+    struct fake_http *h = mem_zalloc(sizeof(*h));
+
+    if (!h) {
+        abort();
+    }
+    h->id = UINT64_C(1) << 62 | ++request_count; /* of no socket */
+    h->unread = req->body_bytes;
+    h->is_head = bytes_eq_str(req->method, "HEAD");
+    buf_init(&h->early, WRITTEN_MAX);
+    buf_init(&h->written, WRITTEN_MAX);
+    buf_init(&h->waiting, WRITTEN_MAX);
+    DL_APPEND(https, h);
+    if (req->body_bytes > 0 && !port.events.is_http_streamed(port.arg, req)) {
+        abort(); /* a test that wants such a body says it itself */
+    }
+    port.events.on_http(port.arg, h->id, req, BYTES_NONE);
+    return h->id;
+}
+
 uint64_t fake_ws_http(const char *method, const char *path, const char *host)
 {
     struct ws_request req = request_of(path, "");
@@ -279,13 +426,34 @@ uint64_t fake_ws_http(const char *method, const char *path, const char *host)
     req.is_upgrade = false;
     req.method = bytes_str(method);
     req.host = bytes_str(host);
-    port.events.on_http(port.arg, ++request_count, &req, BYTES_NONE);
-    return request_count;
+    return fake_ws_request(&req);
+}
+
+const struct fake_http *fake_ws_http_of(uint64_t request)
+{
+    return http_of(request);
+}
+
+void fake_ws_http_send(uint64_t request, struct bytes body)
+{
+    if (buf_append(&http_of(request)->early, body) != 0) {
+        abort();
+    }
+}
+
+void fake_ws_http_block(uint64_t request, bool is_blocked)
+{
+    http_of(request)->is_blocked = is_blocked;
 }
 
 void fake_ws_http_gone(uint64_t request)
 {
-    port.events.on_http_gone(port.arg, request);
+    struct fake_http *h = http_of(request);
+
+    if (!h->is_over) {
+        h->is_over = true;
+        port.events.on_http_gone(port.arg, request);
+    }
 }
 
 const struct fake_reply *fake_ws_last_reply(void)

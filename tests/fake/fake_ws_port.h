@@ -26,6 +26,20 @@ struct fake_reply {
     char body[512];
 };
 
+struct fake_http { /* a request; stays until reset */
+    struct fake_http *prev, *next;
+    uint64_t id;
+    uint64_t unread;          /* of its body */
+    size_t wanted;            /* the piece that is asked for; 0 = none */
+    struct buf early;         /* of its body, what was sent and is not wanted yet */
+    bool is_head, is_blocked; /* the "kernel" takes nothing */
+    bool is_begun, is_over;   /* answered in pieces; answered whole, cut or gone */
+    bool is_cut;
+    uint64_t content_length;
+    struct buf written, waiting; /* taken by the "kernel", and not yet */
+    bool has_piece;
+};
+
 void fake_ws_reset(void);
 /* Open a socket as a client would; NULL and the HTTP status in *out_status when it is refused. */
 struct ws_conn *fake_ws_open(const char *path, const char *query, int *out_status);
@@ -44,6 +58,12 @@ bool fake_ws_is_listening(void);
 unsigned fake_ws_count(const struct ws_conn *c, const char *text);
 /* A plain HTTP request; its answer is in fake_ws_last_reply(). Returns the request's id. */
 uint64_t fake_ws_http(const char *method, const char *path, const char *host);
+/* The same with all that is said of it; body_bytes > 0: its body comes in pieces. */
+uint64_t fake_ws_request(const struct ws_request *req);
+const struct fake_http *fake_ws_http_of(uint64_t request);
+void fake_ws_http_send(uint64_t request,
+                       struct bytes body); /* the client sends; given when wanted */
+void fake_ws_http_block(uint64_t request, bool is_blocked);
 void fake_ws_http_gone(uint64_t request);
 const struct fake_reply *fake_ws_last_reply(void);
 unsigned fake_ws_replies(void);

@@ -34,8 +34,9 @@ static void no_log(void *arg, struct bytes line)
 
 int bench_set_up(void **state)
 {
-    char *argv[] = {"kibray-gateway", "--gateway-name", "gw1", NULL};
-    const struct conf_input input = {3, argv, look_up, NULL};
+    char *argv[] = {
+        "kibray-gateway", "--gateway-name", "gw1", "--upload-bytes-per-second", "0", NULL};
+    const struct conf_input input = {5, argv, look_up, NULL};
     struct conf_words words;
     struct buf problem;
     int err = 0;
@@ -102,6 +103,22 @@ static void record(const struct up_envelope *env, uint32_t partition)
         copy_text(r->client_id, sizeof(r->client_id), env->frame.msg.client_id);
     } else if (env->kind == UP_HTTP) {
         copy_text(r->text, sizeof(r->text), env->http.path);
+        r->body_bytes = env->http.body_bytes;
+    } else if (env->kind == UP_UPLOAD) {
+        r->frame_no = env->upload.frame_no;
+        r->received_us = env->upload.received_us;
+        r->blob = env->upload.blob;
+        r->bytes = env->upload.chunk_bytes;
+        r->chunk_index = env->upload.chunk_index;
+        r->is_http = env->upload.is_http;
+        r->is_cancel = env->upload.action == UPLOAD_CANCEL;
+        copy_text(r->topic, sizeof(r->topic), env->upload.topic);
+        copy_text(r->text, sizeof(r->text), env->upload.upload_id);
+    } else if (env->kind == UP_PULL) {
+        r->blob = env->pull.blob;
+        r->offset = env->pull.offset;
+        r->bytes = env->pull.bytes;
+        copy_text(r->text, sizeof(r->text), env->pull.ref);
     } else if (env->kind == UP_HISTORY) {
         r->after = env->history.after;
         r->until = env->history.until;
@@ -194,6 +211,42 @@ static bool answer_one(void)
     return answer_eval();
 }
 
+/* Bytes of files: a piece that is taken consists of as many letters as its envelope asked for. */
+static bool answer_blob(void)
+{
+    const struct redis_value ok = {.type = REDIS_STR, .text = BYTES_LIT("OK")};
+    const struct redis_value nothing = {.type = REDIS_NIL};
+    struct fake_command *c;
+
+    if (bench.holds_blobs || !fake_redis_link(BLOBS)) {
+        return false;
+    }
+    if ((c = fake_redis_find(BLOBS, "EVAL", NULL))) {
+        bench.blob_puts++;
+        fake_redis_answer(BLOBS, c, 0, &ok);
+    } else if ((c = fake_redis_find(BLOBS, "GETDEL", NULL))) {
+        uint64_t blob = strtoull(strrchr(c->argv[1].ptr, '/') + 1, NULL, 16);
+        struct redis_value data = {.type = REDIS_STR};
+        char *letters = NULL;
+        for (uint32_t i = 0; i < bench.record_count; i++) {
+            if (bench.records[i].kind == UP_PULL && bench.records[i].blob == blob) {
+                data.text.len = bench.records[i].bytes;
+            }
+        }
+        letters = mem_alloc(data.text.len);
+        memset(letters, 'a' + (int)(blob % 26), data.text.len);
+        data.text.ptr = letters;
+        bench.blob_takes++;
+        fake_redis_answer(BLOBS, c, 0, bench.has_no_blobs ? &nothing : &data);
+        mem_free(letters);
+    } else if ((c = fake_redis_find(BLOBS, "UNLINK", NULL))) {
+        fake_redis_answer(BLOBS, c, 0, &ok);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void settle(void)
 {
     bool did = true;
@@ -202,6 +255,7 @@ static void settle(void)
         assert_true(i < ROUNDS_MAX);
         fake_loop_pass(bench.loop, 0);
         did = fake_redis_link(COMMANDS) && answer_one();
+        did = answer_blob() || did;
         did = fake_ws_turn() || did;
     }
 }
@@ -221,6 +275,7 @@ void bench_redis_down(void)
 {
     fake_redis_down(COMMANDS);
     fake_redis_down(READING);
+    fake_redis_down(BLOBS);
     settle();
 }
 
@@ -228,6 +283,7 @@ void bench_redis_up(bool is_new_server)
 {
     fake_redis_up(COMMANDS, "run", is_new_server);
     fake_redis_up(READING, "run", is_new_server);
+    fake_redis_up(BLOBS, "run", is_new_server);
     settle();
 }
 

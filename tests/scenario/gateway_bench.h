@@ -18,6 +18,7 @@
 
 #define COMMANDS 0u /* numbers of the links */
 #define READING 1u
+#define BLOBS 2u
 #define RECORDS_MAX 4096u
 
 struct record { /* one envelope that reached Redis */
@@ -26,6 +27,10 @@ struct record { /* one envelope that reached Redis */
     uint32_t partition, entry; /* of which XADD, counted from 1 */
     bool is_rejoin, is_clean, is_typing, has_since;
     uint64_t since, after, until; /* JOIN; HISTORY */
+    uint64_t blob, offset;        /* UPLOAD, PULL */
+    uint32_t bytes, chunk_index;
+    uint64_t body_bytes; /* HTTP */
+    bool is_http, is_cancel;
     char topic[64], text[64], client_id[16];
 };
 
@@ -35,6 +40,9 @@ struct gateway_bench {
     struct gateway *gateway;
     bool holds_xadd; /* XADDs to input streams stay under way */
     bool is_broker_alive;
+    bool holds_blobs;  /* commands of files stay under way */
+    bool has_no_blobs; /* what is taken is not there */
+    uint32_t blob_puts, blob_takes;
     bool holds_quota;
     uint32_t quota_holds_after; /* so many leases, holds_quota is set; 0 = never */
     int64_t lease_was;          /* what the lease script says was there; 1 after the first */

@@ -85,7 +85,9 @@ async function bodyOf(request) {
 
 /** The part of an object that was asked for; s3rver stumbles over ranges of empty ones. */
 function sendRange(response, back, data, range) {
-  const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range).map(Number);
+  const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(range);
+  const from = first === '' ? Math.max(0, data.length - Number(last)) : Number(first);
+  const to = first === '' || last === '' ? data.length - 1 : Number(last);
   if (from >= data.length || to < from) {
     answer(response, 416, 'InvalidRange');
     return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Files as a client sends them, in chunks on a chat socket.
 import { createHash, randomBytes } from 'node:crypto';
+import { deflateSync } from 'node:zlib';
 
 export const sha256 = (data) => createHash('sha256').update(data).digest('hex');
 
@@ -57,3 +58,37 @@ export async function upload(client, data, { size = 65536, window = 4, ...fields
   }
   return client.next((f) => f.type === 'upload_complete' || f.type === 'error');
 }
+
+/** Bytes of a PNG picture of noise, so that it does not become small. */
+export function png(width, height) {
+  const chunkOf = (type, data) => {
+    const body = Buffer.concat([Buffer.from(type, 'latin1'), data]);
+    const out = Buffer.alloc(body.length + 8);
+    out.writeUInt32BE(data.length, 0);
+    body.copy(out, 4);
+    out.writeUInt32BE(crc32(body), body.length + 4);
+    return out;
+  };
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 2], 8);              // 8 bits, RGB
+  const rows = Buffer.concat(Array.from({ length: height },
+    () => Buffer.concat([Buffer.from([0]), randomBytes(width * 3)])));
+  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), chunkOf('IHDR', header),
+    chunkOf('IDAT', deflateSync(rows)), chunkOf('IEND', Buffer.alloc(0))]);
+}
+
+function crc32(data) {
+  let crc = 0xffffffff;
+  for (const byte of data) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) {
+      crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+    }
+  }
+  return (crc ^ 0xffffffff) >>> 0;
+}
+
+/** The address of POST /api/uploads/ with these parameters. */
+export const uploadPath = (params) => `/api/uploads/?${new URLSearchParams(params)}`;
