@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+import { useEffect, useMemo, useRef } from 'react';
+import uPlot from 'uplot';
+import { useIsDark } from '../lib/theme';
+
+export interface Line { label: string; color: string; values: (number | null)[]; isFilled?: boolean }
+
+interface ChartProps {
+  title: string;
+  /** Seconds since 1970. */
+  times: number[];
+  lines: Line[];
+  format: (value: number) => string;
+  height?: number;
+}
+
+const cssColor = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function optionsFor(lines: Line[], format: ChartProps['format'], width: number, height: number): uPlot.Options {
+  const axis: uPlot.Axis = {
+    stroke: cssColor('--muted'), grid: { stroke: cssColor('--line'), width: 1 }, ticks: { show: false },
+    font: '12px system-ui, sans-serif',
+  };
+  return {
+    width, height,
+    padding: [10, 6, 0, 0],
+    cursor: { points: { size: 7 }, y: false },
+    legend: { show: true, live: true },
+    scales: { y: { range: (_plot, _min, max) => [0, Math.max(max * 1.12, Number.MIN_VALUE * 2, 0.001)] } },
+    axes: [
+      { ...axis, values: (_plot, splits, _index, _space, step) => splits.map((time) => timeLabel(time, step)), space: 70 },
+      { ...axis, size: 62, values: (_plot, splits) => splits.map(format) },
+    ],
+    series: [
+      { label: 'Time', value: (_plot, time) => (time == null ? '–' : new Date(time * 1000).toLocaleString()) },
+      ...lines.map(({ label, color, isFilled }): uPlot.Series => ({
+        label, stroke: cssColor(color), width: 1.8, points: { show: false },
+        fill: isFilled ? `color-mix(in srgb, ${cssColor(color)} 14%, transparent)` : undefined,
+        value: (_plot, value) => (value == null ? '–' : format(value)),
+      })),
+    ],
+  };
+}
+
+const DAY_S = 86_400;
+
+function timeLabel(time: number, step: number): string {
+  const date = new Date(time * 1000);
+  return step >= DAY_S || (step >= DAY_S / 2 && date.getHours() === 0)
+    ? date.toLocaleDateString(undefined, { weekday: 'short', day: 'numeric' })
+    : date.toLocaleTimeString(undefined, { hour: '2-digit', minute: '2-digit', second: step < 60 ? '2-digit' : undefined });
+}
+
+/** Lines over time. Made anew for another theme; otherwise only its data change. */
+export function Chart({ title, times, lines, format, height = 190 }: ChartProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const isDark = useIsDark();
+  const data = useMemo<uPlot.AlignedData>(() => [times, ...lines.map(({ values }) => values)], [times, lines]);
+  const latest = useRef({ data, lines, format });
+  latest.current = { data, lines, format };
+  const shape = lines.map(({ label, color }) => label + color).join();
+  useEffect(() => {
+    const element = place.current!;
+    const now = latest.current;
+    const made = new uPlot(optionsFor(now.lines, now.format, element.clientWidth, height), now.data, element);
+    plot.current = made;
+    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
+    observer.observe(element);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [isDark, shape, height]);
+  useEffect(() => plot.current?.setData(data), [data]);
+  const last = lines.map(({ label, values }) => `${label} ${format(values.at(-1) ?? 0)}`).join(', ');
+  return (
+    <figure className="chart" role="img" aria-label={`${title}, now ${last}`}>
+      <figcaption>{title}</figcaption>
+      <div ref={place} className="chart-place" style={{ minHeight: height + 28 }} aria-hidden="true" />
+    </figure>
+  );
+}
