@@ -11,6 +11,8 @@ import { serveWeb } from './lib/web_server.mjs';
 const FOLDER = process.argv[2] ?? path.join(ROOT, 'docs/images');
 const SERVICE_KEY = 'a-key-for-pictures';
 const MINUTE = 60_000;
+const POLLS = 110;
+let polled = 0;
 
 /** A PNG of a landscape: hills before an evening sky. */
 function picture(width, height) {
@@ -111,7 +113,7 @@ async function seed() {
   await age(system, 24 * 60);
   const ask = await say('carol', 'general', 'Who takes the release today? @alice you wanted to watch one from close by.');
   await say('alice', 'general', 'I do! Everything is green, I start at ten.', { reply_to: ask.id });
-  await say('alice', 'general', 'If something is odd:\n1. look at the dashboard\n2. tell me here\n3. nobody panics 🙂');
+  await say('alice', 'general', 'If something is odd:\n1. look at the dashboard\n2. tell me here\n3. nobody panics');
   const dora = await room('dora', 'general');
   await upload(dora, picture(960, 640), { file_name: 'view-from-the-office.png', file_type: 'image/png', post: false }).then(async (frame) => {
     await dora.say('Meanwhile, out of the window of the new office', { attachments: [frame.attachment.id] });
@@ -190,8 +192,14 @@ async function shoot() {
   clearInterval(typing);
   const staff = await newPerson(browser, { viewport: { width: 1280, height: 900 } });
   const board = await staff.newPage();
+  await board.clock.install();
   await signIn(board, `${web.url}#/dashboard`, 'admin');
-  await board.waitForTimeout(12_000);
+  // Ten minutes of looking, a few seconds of waiting.
+  for (let step = 0; step < POLLS; step++) {
+    await board.clock.runFor(5000);
+    await board.waitForTimeout(20);
+  }
+  await board.waitForTimeout(500);
   await shot(board, 'dashboard');
   await board.emulateMedia({ colorScheme: 'dark' });
   await board.waitForTimeout(600);
@@ -201,13 +209,16 @@ async function shoot() {
   }
 }
 
-const shot = (page, name) => page.screenshot({ path: path.join(FOLDER, `${name}.png`) });
+async function shot(page, name) {
+  await page.screenshot({ path: path.join(FOLDER, `${name}.png`) });
+}
 
 /** Numbers as a busy afternoon has them. */
 function metrics() {
-  const wave = (around, swing) => around + swing * Math.sin(Date.now() / 7000) + swing * 0.4 * Math.sin(Date.now() / 1900);
+  const at = Date.now() + (polled++ - POLLS) * 5000;
+  const wave = (around, swing) => around + swing * Math.sin(polled / 9) + swing * 0.5 * Math.sin(polled / 2.3) + swing * 0.3 * Math.sin(polled * 7.7);
   return {
-    timestamp: new Date().toISOString(), uptime_seconds: 1_036_800,
+    timestamp: new Date(at).toISOString(), uptime_seconds: 1_036_800,
     connections: {
       total: Math.round(wave(1284, 24)), by_user: { alice: 3, bob: 2, carol: 2, dora: 1, emil: 1, farah: 1 },
       by_channel: { general: 412, random: 388, design: 141, releases: 97, support: 64, leads: 42 }, created: 48_210, closed: 46_926,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { useEffect, useMemo, useRef } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import uPlot from 'uplot';
 import { useIsDark } from '../lib/theme';
 
@@ -16,7 +16,9 @@ interface ChartProps {
 
 const cssColor = (name: string) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-function optionsFor(lines: Line[], format: ChartProps['format'], width: number, height: number): uPlot.Options {
+type Point = (index: number | null) => void;
+
+function optionsFor({ lines, format, onPoint }: { lines: Line[]; format: ChartProps['format']; onPoint: Point }, width: number, height: number): uPlot.Options {
   const axis: uPlot.Axis = {
     stroke: cssColor('--muted'), grid: { stroke: cssColor('--line'), width: 1 }, ticks: { show: false },
     font: '12px system-ui, sans-serif',
@@ -25,18 +27,18 @@ function optionsFor(lines: Line[], format: ChartProps['format'], width: number, 
     width, height,
     padding: [10, 6, 0, 0],
     cursor: { points: { size: 7 }, y: false },
-    legend: { show: true, live: true },
+    legend: { show: false },
+    hooks: { setCursor: [(plot) => onPoint(plot.cursor.idx ?? null)] },
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(max * 1.12, Number.MIN_VALUE * 2, 0.001)] } },
     axes: [
       { ...axis, values: (_plot, splits, _index, _space, step) => splits.map((time) => timeLabel(time, step)), space: 70 },
       { ...axis, size: 62, values: (_plot, splits) => splits.map(format) },
     ],
     series: [
-      { label: 'Time', value: (_plot, time) => (time == null ? '–' : new Date(time * 1000).toLocaleString()) },
+      {},
       ...lines.map(({ label, color, isFilled }): uPlot.Series => ({
         label, stroke: cssColor(color), width: 1.8, points: { show: false },
         fill: isFilled ? `color-mix(in srgb, ${cssColor(color)} 14%, transparent)` : undefined,
-        value: (_plot, value) => (value == null ? '–' : format(value)),
       })),
     ],
   };
@@ -56,6 +58,7 @@ export function Chart({ title, times, lines, format, height = 190 }: ChartProps)
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const isDark = useIsDark();
+  const [index, setIndex] = useState<number | null>(null);
   const data = useMemo<uPlot.AlignedData>(() => [times, ...lines.map(({ values }) => values)], [times, lines]);
   const latest = useRef({ data, lines, format });
   latest.current = { data, lines, format };
@@ -63,7 +66,7 @@ export function Chart({ title, times, lines, format, height = 190 }: ChartProps)
   useEffect(() => {
     const element = place.current!;
     const now = latest.current;
-    const made = new uPlot(optionsFor(now.lines, now.format, element.clientWidth, height), now.data, element);
+    const made = new uPlot(optionsFor({ ...now, onPoint: setIndex }, element.clientWidth, height), now.data, element);
     plot.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
     observer.observe(element);
@@ -78,7 +81,25 @@ export function Chart({ title, times, lines, format, height = 190 }: ChartProps)
   return (
     <figure className="chart" role="img" aria-label={`${title}, now ${last}`}>
       <figcaption>{title}</figcaption>
-      <div ref={place} className="chart-place" style={{ minHeight: height + 28 }} aria-hidden="true" />
+      <div ref={place} style={{ height }} aria-hidden="true" />
+      <Legend lines={lines} format={format} index={index} time={index === null ? undefined : times[index]} />
     </figure>
+  );
+}
+
+/** What the lines are, with their values where the pointer is, else now. */
+function Legend({ lines, format, index, time }: Pick<ChartProps, 'lines' | 'format'> & { index: number | null; time: number | undefined }) {
+  return (
+    <p className="legend" aria-hidden="true">
+      {lines.map(({ label, color, values }) => {
+        const value = index === null ? values.at(-1) : values[index];
+        return (
+          <span key={label}>
+            <i style={{ background: `var(${color})` }} />{lines.length > 1 && `${label} `}<b>{value == null ? '–' : format(value)}</b>
+          </span>
+        );
+      })}
+      <span className="legend-time">{time === undefined ? 'now' : new Date(time * 1000).toLocaleString(undefined, { dateStyle: 'short', timeStyle: 'short' })}</span>
+    </p>
   );
 }

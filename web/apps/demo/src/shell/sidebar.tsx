@@ -32,9 +32,10 @@ export function Sidebar({ room }: { room: string | null }) {
       </header>
       <div className="filter">
         <Icon name="search" size={17} />
-        <input ref={input} type="search" aria-label="Find a channel or person" placeholder="Find…  Ctrl K" value={filter}
+        <input ref={input} type="search" aria-label="Find a channel or person" placeholder="Find…" value={filter}
           onChange={(event) => setFilter(event.target.value)}
           onKeyDown={(event) => event.key === 'Enter' && openFirst(event.currentTarget) && setFilter('')} />
+        <kbd aria-hidden="true">Ctrl K</kbd>
       </div>
       <div className="sidebar-lists">
         {list === null ? <Skeletons /> : (
