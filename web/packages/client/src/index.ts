@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: MIT
-export { backoffMs } from './backoff.js';
-export { Batcher } from './batcher.js';
-export * from './api.js';
-export { KibrayClient, Notifications, Status, type KibrayOptions } from './client.js';
-export { Connection, type ConnectionEvents, type ConnectionOptions, type ConnectionState, type ConnectionStatus } from './connection.js';
-export { Emitter } from './emitter.js';
-export * from './frames.js';
-export { Http, HttpError } from './http.js';
-export { lockBy } from './locks.js';
-export * from './metrics.js';
-export { Outbox, type OutboxEvents, type OutboxFailure } from './outbox.js';
-export { openStore, type OutboxEntry, type OutboxStore } from './outbox_store.js';
-export { Pacer } from './pacer.js';
-export { Room, type SendOptions } from './room.js';
-export { Session } from './session.js';
-export { CHUNK_BYTES, Upload, type UploadOptions, type UploadState, type UploadStatus } from './upload.js';
+export type * from './api.js';
+export { KibrayClient, type KibrayOptions, type Notifications, type Status } from './client.js';
+export type { Connection, ConnectionEvents, ConnectionOptions, ConnectionState, ConnectionStatus } from './connection.js';
+export type * from './frames.js';
+export { HttpError } from './http.js';
+export type * from './metrics.js';
+export type { Outbox, OutboxEvents, OutboxFailure } from './outbox.js';
+export type { OutboxEntry } from './outbox_store.js';
+export type { Room, SendOptions } from './room.js';
+export type { Session } from './session.js';
+export type { Upload, UploadOptions, UploadState, UploadStatus } from './upload.js';

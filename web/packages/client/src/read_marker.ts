@@ -3,7 +3,8 @@
 const DELAY_MS = 400;
 const LATER_MS = 3000;
 
-/** "Read up to here": the furthest counts, and is told until the server has it. */
+/** "Read up to here": the last word counts, and is told until the server has it. (Which of two
+ * messages is further, only the server knows: ids do not tell.) */
 export class ReadMarker {
   #wanted = 0;
   #told = 0;
@@ -13,10 +14,8 @@ export class ReadMarker {
   constructor(private readonly send: (messageId: number) => boolean) {}
 
   mark(messageId: number): void {
-    if (messageId > this.#wanted) {
-      this.#wanted = messageId;
-      this.#plan(DELAY_MS);
-    }
+    this.#wanted = messageId;
+    this.#plan(DELAY_MS);
   }
 
   /** The socket is there again: what was told before may not have arrived. */
@@ -28,7 +27,7 @@ export class ReadMarker {
   #plan(ms: number): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      if (this.#wanted > this.#told) {
+      if (this.#wanted !== this.#told) {
         if (this.send(this.#wanted)) {
           this.#told = this.#wanted;
         } else {

@@ -9,6 +9,7 @@ export class TypingSignal {
   #isOn = false;
   #sentAt = -Infinity;
   #idle: ReturnType<typeof setTimeout> | undefined;
+  #trail: ReturnType<typeof setTimeout> | undefined;
 
   /** `send` tells whether the frame was sent. */
   constructor(private readonly send: (isTyping: boolean) => boolean) {}
@@ -16,14 +17,29 @@ export class TypingSignal {
   keystroke(): void {
     clearTimeout(this.#idle);
     this.#idle = setTimeout(() => this.stop(), IDLE_MS);
-    const since = Date.now() - this.#sentAt;
-    if (since >= (this.#isOn ? REPEAT_MS : THROTTLE_MS) && this.send(true)) {
+    const wait = this.#sentAt + (this.#isOn ? REPEAT_MS : THROTTLE_MS) - Date.now();
+    if (wait <= 0) {
+      this.#switchOn();
+    } else if (!this.#isOn) {
+      this.#trail ??= setTimeout(() => this.#switchOn(), wait);     // this may have been the last key
+    }
+  }
+
+  #switchOn(): void {
+    this.#forget();
+    if (this.send(true)) {
       this.#isOn = true;
       this.#sentAt = Date.now();
     }
   }
 
+  #forget(): void {
+    clearTimeout(this.#trail);
+    this.#trail = undefined;
+  }
+
   stop(): void {
+    this.#forget();
     clearTimeout(this.#idle);
     if (this.#isOn) {
       this.#isOn = false;
@@ -33,6 +49,7 @@ export class TypingSignal {
 
   /** The server did it: a message was sent, or the socket is gone. */
   reset(): void {
+    this.#forget();
     clearTimeout(this.#idle);
     this.#isOn = false;
   }

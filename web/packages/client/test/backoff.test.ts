@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest';
-import { backoffMs } from '../src/index.js';
+import { backoffMs } from '../src/backoff.js';
 
 test('the bound doubles up to 30 s and stays there', () => {
   const almostOne = () => 0.999999;

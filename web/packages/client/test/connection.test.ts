@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { Connection, Session } from '../src/index.js';
+import { Connection } from '../src/connection.js';
+import { Session } from '../src/session.js';
 import { FakeSocket, fakeStorage, seconds, settle, socketClass, token } from './fakes.js';
 
 beforeEach(() => {

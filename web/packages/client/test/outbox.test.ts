@@ -2,7 +2,8 @@
 // The offline queue: nothing lost, nothing twice, in order.
 import { IDBFactory } from 'fake-indexeddb';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { openStore, type OutboxFailure } from '../src/index.js';
+import type { OutboxFailure } from '../src/outbox.js';
+import { openStore } from '../src/outbox_store.js';
 import { chat, FakeSocket, fakeStorage, settle } from './fakes.js';
 import { browser, makeRoom, openRoom } from './rooms.js';
 

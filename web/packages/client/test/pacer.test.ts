@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { expect, test } from 'vitest';
-import { Pacer } from '../src/index.js';
+import { Pacer } from '../src/pacer.js';
 
 /** The server's rule: exactly so many accepted in any 60 s, by its own clock. */
 function server(limit: number) {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Rooms over fake sockets; several with one browser are several tabs.
-import { lockBy, Outbox, type OutboxStore, Room, Session } from '../src/index.js';
-import { openStore } from '../src/outbox_store.js';
+import { lockBy } from '../src/locks.js';
+import { Outbox } from '../src/outbox.js';
+import { openStore, type OutboxStore } from '../src/outbox_store.js';
+import { Room } from '../src/room.js';
+import { Session } from '../src/session.js';
 import { FakeSocket, fakeLocks, fakeStorage, seconds, settle, socketClass, token } from './fakes.js';
 
 export interface Browser { storage: Storage; store: Promise<OutboxStore>; locks: LockManager | undefined }

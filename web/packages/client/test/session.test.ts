@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Session } from '../src/index.js';
+import { Session } from '../src/session.js';
 import { fakeStorage, seconds, settle, token } from './fakes.js';
 
 beforeEach(() => void vi.useFakeTimers());

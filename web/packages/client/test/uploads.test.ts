@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Uploads against a socket that keeps what it gets.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { CHUNK_BYTES } from '../src/index.js';
+import { CHUNK_BYTES } from '../src/upload.js';
 import { FakeSocket, settle } from './fakes.js';
 import { browser, openRoom } from './rooms.js';
 

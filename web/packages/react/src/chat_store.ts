@@ -35,6 +35,7 @@ export class ChatStore extends Store<ChatState> {
   #loading = 0;
   #typists = new Typists((typing) => this.set({ typing }));
   #retry: ReturnType<typeof setTimeout> | undefined;
+  #seen = new Set<string>();              // client_ids whose copy is here
 
   constructor(private readonly client: KibrayClient, readonly room: Room) {
     super({
@@ -49,10 +50,11 @@ export class ChatStore extends Store<ChatState> {
       this.room.on('state', (connection) => this.#onState(connection)),
       this.room.on('frame', (frame) => this.#onFrame(frame)),
       this.room.on('resync', () => void this.#load()),
-      this.client.outbox.on('change', () => this.set({ pending: this.client.outbox.of(this.room.key) })),
+      this.client.outbox.on('change', () => this.#showPending()),
       this.client.outbox.on('failed', (failure) => this.#onFailed(failure)),
     ];
-    this.set({ connection: this.room.state, pending: this.client.outbox.of(this.room.key) });
+    this.set({ connection: this.room.state });
+    this.#showPending([]);
     if (this.state.phase === 'ready' || this.state.channelId === null) {
       this.#open();                       // goes on with `since`; or tells which channel it is
     } else {
@@ -116,6 +118,7 @@ export class ChatStore extends Store<ChatState> {
       this.#held = null;
       this.#next = page.next;
       this.set({ phase: 'ready', messages: later.reduce(withFrame, ofPage(page)), hasOlder: page.next !== null });
+      this.#showPending([]);
       if (!this.#close && !this.room.isOpen) {
         this.room.since = page.seq;
       }
@@ -138,7 +141,18 @@ export class ChatStore extends Store<ChatState> {
   #onFailed(failure: OutboxFailure): void {
     if (failure.entry.room === this.room.key) {
       this.set({ failures: [...this.state.failures, failure] });
+      this.#showPending(this.state.pending.filter(({ key }) => key !== failure.entry.key));
     }
+  }
+
+  /** What waits, and of `shown` what another tab has sent while this one's socket is still away: it
+   * must not vanish before its copy is here. */
+  #showPending(shown = this.state.pending): void {
+    const queued = this.client.outbox.of(this.room.key);
+    const failed = new Set(this.state.failures.map(({ entry }) => entry.key));
+    const sent = shown.filter(({ key, frame }) => frame.type === 'chat_message' && !failed.has(key)
+      && !queued.some((entry) => entry.key === key));
+    this.set({ pending: [...sent, ...queued].filter(({ client_id }) => !this.#seen.has(client_id)) });
   }
 
   #onFrame(frame: ServerFrame): void {
@@ -181,9 +195,17 @@ export class ChatStore extends Store<ChatState> {
     const messages = withFrame(this.state.messages, frame);
     if (frame.type === 'chat_message') {
       this.#typists.forget(frame.message.author.id);
+      this.#confirm(frame.client_id);
     }
     if (messages !== this.state.messages) {
       this.set({ messages });
+    }
+  }
+
+  #confirm(clientId: string | undefined): void {
+    if (clientId !== undefined && this.state.pending.some(({ client_id }) => client_id === clientId)) {
+      this.#seen.add(clientId);
+      this.#showPending();
     }
   }
 

@@ -16,10 +16,10 @@ export function ofPage(page: MessagePage): ChatMessage[] {
   })).reverse();
 }
 
-/** Known ids once, in order; the later list wins. */
+/** The one list before the other; what both have stays in the later. (Never sorted: ids have no order.) */
 export function merge(older: ChatMessage[], newer: ChatMessage[]): ChatMessage[] {
-  const byId = new Map([...older, ...newer].map((message) => [message.id, message]));
-  return [...byId.values()].sort((a, b) => a.id - b.id);
+  const known = new Set(newer.map(({ id }) => id));
+  return [...older.filter(({ id }) => !known.has(id)), ...newer];
 }
 
 /** The list after a frame; the same list when nothing changes. */

@@ -81,7 +81,8 @@ function FileView({ file }: { file: Attachment }) {
     }
   };
   return (
-    <button type="button" className="file" onClick={() => void download()} aria-label={`Download ${file.file_name}, ${fileSize(file.file_size)}`}>
+    <button type="button" className="file" onClick={() => void download()}>
+      <span className="hidden">Download </span>
       <span className="tile"><Icon name="file" /></span>
       <span className="file-text"><span className="file-name">{file.file_name}</span><span className="muted">{fileSize(file.file_size)}</span></span>
       <Icon name="download" size={18} />

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-import { useChat, useStatus, useUpload } from 'kibray-react';
+import { useChat, useNotifications, useStatus, useUpload } from 'kibray-react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { channelTitle, otherOf } from '../lib/channel_name';
 import { useChannels } from '../lib/channels';
@@ -33,6 +33,7 @@ export function ChatPane({ room }: { room: string }) {
   const mentionable = useMentionable(chat);
   const find = (id: number | null) => chat.messages.find((message) => message.id === id) ?? null;
   usePatchedList(chat);
+  useReadNotifications(chat.channelId);
 
   useEffect(() => learn(chat.messages.map(({ author }) => ({ id: author.id, name: author.username }))), [chat.messages]);
   useEffect(() => {
@@ -68,7 +69,12 @@ export function ChatPane({ room }: { room: string }) {
       </section>
       {isSearching && chat.channelId !== null && (
         <SearchPanel channelId={chat.channelId} title={title} onClose={() => setIsSearching(false)}
-          onJump={(id) => void list.current?.jumpTo(id)} />
+          onJump={(id) => {
+            void list.current?.jumpTo(id);
+            if (window.matchMedia('(max-width: 720px)').matches) {
+              setIsSearching(false);            // it covers what was found
+            }
+          }} />
       )}
       {deleting && (
         <DeleteDialog message={deleting} onClose={() => setDeleteId(null)}
@@ -87,6 +93,18 @@ function useChannel(key: string, channelId: number | null) {
   const channel = list?.find((one) => one.id === channelId || one.name === key || (direct && otherOf(one, me.id) === direct));
   const known = channel ? channelTitle(channel, me.id, names) : names[direct];
   return { channel, title: known ?? (direct ? `Person ${direct}` : /^\d+$/.test(key) ? 'Channel' : key) };
+}
+
+/** Whoever is in a chat need not be told of it any more. */
+function useReadNotifications(channelId: number | null): void {
+  const { items, markRead } = useNotifications();
+  useEffect(() => {
+    for (const item of items) {
+      if (item.status === 'unread' && item.url === `/chat/${channelId}` && document.visibilityState === 'visible') {
+        markRead(item.id);
+      }
+    }
+  }, [items, channelId, markRead]);
 }
 
 /** Fixed when the room is entered: the line must not move while one reads. */

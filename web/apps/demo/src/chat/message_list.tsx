@@ -42,7 +42,7 @@ export const MessageList = forwardRef<MessageListHandle, Props>(function Message
   newest.current = chat;
 
   const jumpTo = async (id: number) => {
-    for (let page = 0; page < PAGES_MOST && newest.current.hasOlder && (newest.current.messages[0]?.id ?? 0) > id; page++) {
+    for (let page = 0; page < PAGES_MOST && newest.current.hasOlder && !newest.current.messages.some((one) => one.id === id); page++) {
       await newest.current.loadOlder();
       await new Promise(requestAnimationFrame);
     }

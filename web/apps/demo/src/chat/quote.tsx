@@ -30,8 +30,8 @@ export function Quote({ id, chat, onJump }: { id: number; chat: Chat; onJump: (i
   const message = useMessage(id, chat);
   const text = message?.content || message?.attachments[0]?.file_name;
   return (
-    <button type="button" className="quote" onClick={() => onJump(id)}
-      aria-label={message ? `In reply to ${message.author.username}: ${text ?? 'a deleted message'}` : 'In reply to an earlier message'}>
+    <button type="button" className="quote" onClick={() => onJump(id)}>
+      <span className="hidden">In reply to </span>
       <span className="quote-name">{message?.author.username ?? 'Earlier'}</span>
       <span className="quote-text">{text ?? (message ? 'Message deleted' : '…')}</span>
     </button>

@@ -7,7 +7,7 @@ export function StatusLine({ chat, me }: { chat: Chat; me: number }) {
   const typing = chat.typing.map(({ username }) => username);
   const last = chat.messages.at(-1);
   const seenBy = last?.author.id === me
-    ? chat.receipts.filter((receipt) => receipt.user_id !== me && receipt.message_id >= last.id).map(({ username }) => username) : [];
+    ? chat.receipts.filter((receipt) => receipt.user_id !== me && receipt.message_id === last.id).map(({ username }) => username) : [];
   return (
     <div className="status-line">
       <span className="typing" role="status">

@@ -26,7 +26,7 @@ export function useScroll(list: RefObject<HTMLDivElement | null>, { first, last,
     const was = before.current;
     if (atEnd.current) {
       element.scrollTop = element.scrollHeight;
-    } else if (was.first !== undefined && first !== undefined && first < was.first) {
+    } else if (was.first !== undefined && first !== was.first) {
       element.scrollTop = was.top + element.scrollHeight - was.height;
     }
     before.current = { first, height: element.scrollHeight, top: element.scrollTop };

@@ -31,8 +31,8 @@ function optionsFor({ lines, format, onPoint }: { lines: Line[]; format: ChartPr
     hooks: { setCursor: [(plot) => onPoint(plot.cursor.idx ?? null)] },
     scales: { y: { range: (_plot, _min, max) => [0, Math.max(max * 1.12, Number.MIN_VALUE * 2, 0.001)] } },
     axes: [
-      { ...axis, values: (_plot, splits, _index, _space, step) => splits.map((time) => timeLabel(time, step)), space: 70 },
-      { ...axis, size: 62, values: (_plot, splits) => splits.map(format) },
+      { ...axis, values: (_plot, splits, _index, _space, step) => splits.map((time) => timeLabel(time, step)), space: 70, size: 30 },
+      { ...axis, size: 58, values: (_plot, splits) => splits.map(format) },
     ],
     series: [
       {},

@@ -25,5 +25,5 @@ export function duration(seconds: number): string {
   if (days > 0) {
     return `${days} d ${hours} h`;
   }
-  return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min`;
+  return hours > 0 ? `${hours} h ${minutes} m` : `${minutes} min`;
 }

@@ -8,7 +8,7 @@ import { Icon } from './icons';
 import { Popover } from './popover';
 import { useToast } from './toasts';
 
-/** Whoever looks at a chat need not be told of it. */
+/** Whoever looks at a chat need not be told of it; the chat marks it as read. */
 const isInSight = (item: Notification) =>
   document.visibilityState === 'visible' && window.location.hash === placeOf(item.url);
 
@@ -16,9 +16,7 @@ export function Bell() {
   const toast = useToast();
   const route = useRoute();
   const notifications = useNotifications((item) => {
-    if (isInSight(item)) {
-      notifications.markRead(item.id);
-    } else {
+    if (!isInSight(item)) {
       toast({ title: item.title, text: item.message, href: item.url ? placeOf(item.url) : undefined,
         onOpen: () => notifications.markRead(item.id) });
     }

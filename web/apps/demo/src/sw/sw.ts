@@ -61,7 +61,7 @@ async function show(place: string): Promise<void> {
   const windows = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
   const ours = windows.find((client) => client.url.startsWith(folder.href));
   if (ours) {
-    await ours.focus();
+    await ours.focus().catch(() => {});         // forbidden when it was no click
     ours.postMessage({ type: 'go', place });
   } else {
     await worker.clients.openWindow(target);
