@@ -8,6 +8,13 @@ import { composer, enter, launch, message, newPerson, say, signIn, skipWeb, text
 import { serveWeb } from './lib/web_server.mjs';
 
 const pendingCount = (page) => page.locator('[data-pending]').count();
+const storedInBrowser = (page) => page.evaluate(() => new Promise((resolve) => {
+  const opening = indexedDB.open('kibray');
+  opening.onsuccess = () => {
+    const counting = opening.result.transaction('outbox').objectStore('outbox').count();
+    counting.onsuccess = () => { opening.result.close(); resolve(counting.result); };
+  };
+}));
 const nothingPending = (page) => until(async () => await pendingCount(page) === 0, 30_000, 'all sent');
 const stored = (system, like) => system.sql(`SELECT m.content, u.username FROM chat_message m JOIN auth_user u ON u.id = m.author_id
   WHERE m.content LIKE '${like}' ORDER BY m.seq`);
@@ -64,7 +71,7 @@ describe('outages', { skip: skipWeb, concurrency: 1, timeout: 300_000 }, () => {
     web.cut();
     await say(alice, 'kept 1');
     await say(alice, 'kept 2');
-    await until(async () => await pendingCount(alice) === 2, 5000, 'both wait');
+    await until(async () => await pendingCount(alice) === 2 && await storedInBrowser(alice) === 2, 5000, 'both wait');
     await alice.close();
     web.restore();
     alice = await person.newPage();
@@ -74,6 +81,17 @@ describe('outages', { skip: skipWeb, concurrency: 1, timeout: 300_000 }, () => {
     await enter(alice, 'general');
     assert.deepEqual((await texts(alice)).filter((text) => text.startsWith('kept')), ['kept 1', 'kept 2']);
     assert.equal(await pendingCount(alice), 0);
+  });
+
+  test('what waits in a room goes although one has left it for another', async () => {
+    web.cut();
+    await say(alice, 'left behind');
+    await until(async () => await pendingCount(alice) === 1, 5000, 'it waits');
+    await alice.locator('.channel', { hasText: 'random' }).first().click();
+    web.restore();
+    await message(bob, 'left behind').waitFor();
+    await enter(alice, 'general');
+    await message(alice, 'left behind').waitFor();
   });
 
   test('what others said meanwhile is there afterwards, in order, once', async () => {

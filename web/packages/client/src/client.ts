@@ -122,17 +122,30 @@ export class KibrayClient {
     }
   }
 
-  /** Send what an earlier page left, also to rooms that nobody has open. */
-  async resumeQueue(): Promise<void> {
-    for (const key of new Set((await this.outbox.read()).map((entry) => entry.room))) {
-      const close = this.room(key).open();
-      const unsubscribe = this.outbox.on('change', () => {
-        if (this.outbox.of(key).length === 0) {
-          unsubscribe();
+  /** Keep rooms open while they have something to send: what an earlier page left, and what was said
+   * in a room that was left since. The function that is returned ends it. */
+  resumeQueue(): () => void {
+    const open = new Map<string, () => void>();
+    const look = () => {
+      const wanted = new Set(this.outbox.entries.map((entry) => entry.room));
+      for (const key of wanted) {
+        if (!open.has(key)) {
+          open.set(key, this.room(key).open());
+        }
+      }
+      for (const [key, close] of open) {
+        if (!wanted.has(key)) {
+          open.delete(key);
           close();
         }
-      });
-    }
+      }
+    };
+    const stop = this.outbox.on('change', look);
+    void this.outbox.read();
+    return () => {
+      stop();
+      open.forEach((close) => close());
+    };
   }
 
   async #askForAccess(refresh: string): Promise<string | null> {

@@ -17,6 +17,8 @@ export interface OutboxEvents {
 export class Outbox extends Emitter<OutboxEvents> {
   entries: OutboxEntry[] = [];
   #unsaved = new Map<string, OutboxEntry>();
+  #gone = new Set<string>();        // removed here, whatever a slow store still says
+  #saves = 0;
   #lastTime = 0;
   #tabs: BroadcastChannel | null;
 
@@ -46,6 +48,7 @@ export class Outbox extends Emitter<OutboxEvents> {
     try {
       await (await this.store).put(entry);
       this.#unsaved.delete(entry.key);
+      this.#saves++;
       this.#tabs?.postMessage(null);
     } catch {
       // No space: it lives as long as this page.
@@ -55,6 +58,7 @@ export class Outbox extends Emitter<OutboxEvents> {
 
   async remove(entry: OutboxEntry, failure: OutboxFailure | null = null): Promise<void> {
     this.#unsaved.delete(entry.key);
+    this.#gone.add(entry.key);
     this.#show(this.entries.filter((other) => other.key !== entry.key));
     if (failure) {
       this.emit('failed', failure);
@@ -69,11 +73,15 @@ export class Outbox extends Emitter<OutboxEvents> {
 
   /** As it is now, whatever other tabs did. */
   async read(): Promise<OutboxEntry[]> {
+    let stored: OutboxEntry[];
+    let saves: number;
+    do {
+      saves = this.#saves;
+      stored = await (await this.store).all().catch(() => []);
+    } while (saves !== this.#saves);        // one was saved meanwhile: it may be neither here nor there
+    const all = new Map([...this.#unsaved.values(), ...stored].map((entry) => [entry.key, entry]));
     const scope = this.scope();
-    const stored = await (await this.store).all().catch(() => []);
-    const keys = new Set(stored.map((entry) => entry.key));
-    const unsaved = [...this.#unsaved.values()].filter((entry) => !keys.has(entry.key));
-    this.#show([...stored, ...unsaved].filter((entry) => entry.scope === scope));
+    this.#show([...all.values()].filter((entry) => entry.scope === scope && !this.#gone.has(entry.key)));
     return this.entries;
   }
 

@@ -243,6 +243,29 @@ describe('a reload', () => {
     expect(await memory.all()).toEqual([]);
   });
 
+  test('a look into a slow store loses nothing that is said meanwhile, and brings nothing back', async () => {
+    const of = browser();
+    const store = await of.store;
+    const all = store.all.bind(store);
+    store.all = async () => {
+      const snapshot = await all();
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return snapshot;
+    };
+    const { room, outbox } = makeRoom({ of });
+    await settle(200);
+    const look = outbox.read();
+    const entry = await room.say('meanwhile');
+    await settle(300);
+    await look;
+    expect(outbox.entries.map(({ key }) => key)).toEqual([entry.key]);
+    const again = outbox.read();
+    await outbox.remove(entry);
+    await settle(300);
+    await again;
+    expect(outbox.entries).toEqual([]);
+  });
+
   test('a full store keeps it in this page', async () => {
     const of = browser();
     (await of.store).put = async () => { throw new Error('full'); };

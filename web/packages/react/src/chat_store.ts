@@ -32,6 +32,7 @@ export class ChatStore extends Store<ChatState> {
   #next: string | null = null;
   #held: ServerFrame[] | null = [];       // frames that wait for the history they follow
   #close: (() => void) | null = null;
+  #leftAt: number | undefined;
   #loading = 0;
   #typists = new Typists((typing) => this.set({ typing }));
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -55,8 +56,9 @@ export class ChatStore extends Store<ChatState> {
     ];
     this.set({ connection: this.room.state });
     this.#showPending([]);
-    if (this.state.phase === 'ready' || this.state.channelId === null) {
-      this.#open();                       // goes on with `since`; or tells which channel it is
+    const hasMissed = this.room.since !== this.#leftAt;     // it was open for the queue's sake
+    if (this.state.channelId === null || (this.state.phase === 'ready' && !hasMissed)) {
+      this.#open();                       // tells which channel it is; or goes on with `since`
     } else {
       void this.#load();
     }
@@ -65,6 +67,7 @@ export class ChatStore extends Store<ChatState> {
         end();
       }
       this.#loading++;
+      this.#leftAt = this.room.since;
       clearTimeout(this.#retry);
       this.#typists.clear();
       this.#close?.();

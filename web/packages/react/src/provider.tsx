@@ -6,13 +6,9 @@ const Context = createContext<KibrayClient | null>(null);
 
 export interface KibrayProviderProps { client: KibrayClient; children?: ReactNode }
 
-/** Makes a client known to the hooks below it, and sends what an earlier page left unsent. */
+/** Makes a client known to the hooks below it, and sends what is unsent, from whatever page and room. */
 export function KibrayProvider({ client, children }: KibrayProviderProps) {
-  useEffect(() => {
-    if (client.session.isSignedIn) {
-      void client.resumeQueue();
-    }
-  }, [client]);
+  useEffect(() => client.resumeQueue(), [client]);
   return <Context.Provider value={client}>{children}</Context.Provider>;
 }
 

@@ -25,7 +25,6 @@ export function Login() {
     setError('');
     try {
       await client.login(String(data.get('username')), String(data.get('password')));
-      void client.resumeQueue();
     } catch (problem) {
       setError(sentence(problem));
       setIsBusy(false);
