@@ -160,11 +160,6 @@ export class KibrayClient {
   }
 
   async #post<T>(path: string, body: object): Promise<T> {
-    const response = await this.http.once('POST', path, body);
-    const answer = await response.json().catch(() => ({})) as T & { detail?: string; code?: string };
-    if (!response.ok) {
-      throw new HttpError(response.status, answer.code ?? '', answer.detail ?? response.statusText, answer);
-    }
-    return answer;
+    return (await this.http.checked(await this.http.once('POST', path, body))).json() as Promise<T>;
   }
 }

@@ -32,6 +32,11 @@ export class Http {
     if (response.status === 401 && token !== undefined && await this.session.renew(token)) {
       response = await this.once(method, path, body, await this.session.accessToken());
     }
+    return this.checked(response);
+  }
+
+  /** Throws what the server has against it. */
+  async checked(response: Response): Promise<Response> {
     if (!response.ok) {
       const answer = await response.json().catch(() => ({})) as { detail?: string; code?: string };
       throw new HttpError(response.status, answer.code ?? '', answer.detail ?? response.statusText, answer);
