@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# The verbs test, unit, it, e2e and asan: which suites run against which build.
-need packages build process ports redis postgres
+# The verbs test, unit, it, web, e2e and asan: which suites run against which build.
+need packages build web process ports redis postgres
 
 FAILED_SUITES=()
 
@@ -94,11 +94,18 @@ e2e_prepare() {
     fi
 }
 
+# The client library, the hooks and the application, by themselves.
+suite_web() {
+    web_build || return 1
+    (cd "$ROOT/web" && npm run --silent typecheck && npm test --silent)
+}
+
 readonly E2E_SECONDS_MAX=1800
 
 # Each file starts a system of its own; one after the other, because they measure time.
 suite_e2e() {
     e2e_prepare || return 1
+    web_build || return 1
     timeout --kill-after=10 "$E2E_SECONDS_MAX" \
         env -u REDIS_URL -u DATABASE_URL -u KIBRAY_VAR node --test --test-concurrency=1 \
         --test-reporter=spec "$@"
@@ -132,6 +139,12 @@ verb_it() {
     suites_conclude
 }
 
+verb_web() {
+    packages_install_node
+    suite web suite_web
+    suites_conclude
+}
+
 verb_e2e() {
     local -a files=("$@")
     ((${#files[@]})) || files=("$ROOT"/tests/e2e/*.test.mjs)
@@ -149,6 +162,7 @@ verb_test() {
     e2e_packages
     build_preset dev
     suite unit suite_unit dev
+    suite web suite_web
     suite integration suite_it_apart dev
     suite end-to-end suite_e2e "$ROOT"/tests/e2e/*.test.mjs
     suites_conclude
@@ -156,7 +170,8 @@ verb_test() {
 
 # The sanitizers end a process at the first finding; the tests' systems look into the daemons'
 # logs for one when they stop (tests/e2e/lib/system.mjs).
-readonly ASAN_E2E=(access chat handshake limits tokens api ws_port ops push push_gone notifications status)
+readonly ASAN_E2E=(access chat handshake limits tokens api ws_port ops push push_gone notifications status
+    upload tls usage)
 
 verb_asan() {
     local name

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # The verbs run and stop: one whole system, from packages to the address on the screen.
-need packages build process ports redis postgres daemons demo
+need packages build web process ports redis postgres daemons demo
 
 SCHEME=http PORT=${PORT:-8001} GATEWAYS=1 BROKERS=1 WANT_DETACH=0 WANT_BUILD=1
 
@@ -81,6 +81,9 @@ system_environment() {
     export ALLOWED_HOSTS=${ALLOWED_HOSTS:-localhost,127.0.0.1,[::1]}
     export SESSION_COOKIE_SECURE=${SESSION_COOKIE_SECURE:-0}    # there is no TLS here
     export STORAGE_ROOT=${STORAGE_ROOT:-$KIBRAY_VAR/media}
+    if [ -z "${WEB_ROOT+set}" ] && [ -f "$ROOT/web/dist/index.html" ]; then
+        export WEB_ROOT=$ROOT/web/dist
+    fi
 }
 
 # What the other verbs need to know.
@@ -176,6 +179,8 @@ verb_run() {
     packages_install "${PACKAGES_BUILD[@]}" "${PACKAGES_RUN[@]}"
     if ((WANT_BUILD)) && [ -z "${KIBRAY_BUILD:-}" ]; then
         build_preset dev kibray-gateway kibray-broker
+        packages_install_node
+        web_build || warn "the web application could not be built; everything else works"
     fi
     mkdir -p "$RUN" "$LOG"
     exec 9>"$RUN/lock"

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+import { useSession } from 'kibray-react';
+import { lazy, Suspense } from 'react';
+import { ChatPane } from './chat/chat_pane';
+import { ChannelsProvider } from './lib/channels';
+import { MeProvider } from './lib/me';
+import { useRoute } from './lib/route';
+import { Login } from './shell/login';
+import { Sidebar } from './shell/sidebar';
+import { ToastProvider } from './shell/toasts';
+import { Welcome } from './shell/welcome';
+
+const Dashboard = lazy(() => import('./dashboard/dashboard'));
+
+export function App() {
+  const { isSignedIn, userId } = useSession();
+  // Another user is another tree: nothing of the one before stays.
+  return isSignedIn ? <SignedIn key={userId} /> : <Login />;
+}
+
+function SignedIn() {
+  const route = useRoute();
+  return (
+    <MeProvider>
+      <ChannelsProvider>
+        <ToastProvider>
+          <div className="shell" data-page={route.page}>
+            <Sidebar room={route.page === 'chat' ? route.room : null} />
+            <main className="main" id="main">
+              {route.page === 'chat' && <ChatPane key={route.room} room={route.room} />}
+              {route.page === 'home' && <Welcome />}
+              {route.page === 'dashboard' && (
+                <Suspense fallback={<div className="dashboard" aria-busy="true" />}><Dashboard /></Suspense>
+              )}
+            </main>
+          </div>
+        </ToastProvider>
+      </ChannelsProvider>
+    </MeProvider>
+  );
+}

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+import type { ConnectionState, KibrayClient, OnlineUser, OutboxEntry, OutboxFailure, Room, ServerFrame } from 'kibray-client';
+import { type ChatMessage, merge, ofPage, withFrame } from './messages.js';
+import { Store } from './store.js';
+import { type Typist, Typists } from './typists.js';
+
+export interface Receipt { user_id: number; username: string; message_id: number }
+
+export interface ChatState {
+  /** loading: nothing to show yet; failed: nor will there be until `reload`. */
+  phase: 'loading' | 'ready' | 'failed';
+  channelId: number | null;
+  /** Oldest first. */
+  messages: ChatMessage[];
+  hasOlder: boolean;
+  isLoadingOlder: boolean;
+  /** Said, not confirmed. */
+  pending: OutboxEntry[];
+  failures: OutboxFailure[];
+  typing: Typist[];
+  /** How far others have read, as heard since the room was opened. */
+  receipts: Receipt[];
+  online: OnlineUser[];
+  connection: ConnectionState;
+}
+
+const PAGE = 50;
+const RETRY_MS = 3000;
+
+/** One room as a list of messages: history, then what is said. */
+export class ChatStore extends Store<ChatState> {
+  #next: string | null = null;
+  #held: ServerFrame[] | null = [];       // frames that wait for the history they follow
+  #close: (() => void) | null = null;
+  #leftAt: number | undefined;
+  #loading = 0;
+  #typists = new Typists((typing) => this.set({ typing }));
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #seen = new Set<string>();              // client_ids whose copy is here
+
+  constructor(private readonly client: KibrayClient, readonly room: Room) {
+    super({
+      phase: 'loading', channelId: /^\d+$/.test(room.key) ? Number(room.key) : null, messages: [], hasOlder: false,
+      isLoadingOlder: false, pending: client.outbox.of(room.key), failures: [], typing: [], receipts: [], online: [],
+      connection: room.state,
+    });
+  }
+
+  protected begin(): () => void {
+    const ends = [
+      this.room.on('state', (connection) => this.#onState(connection)),
+      this.room.on('frame', (frame) => this.#onFrame(frame)),
+      this.room.on('resync', () => void this.#load()),
+      this.client.outbox.on('change', () => this.#showPending()),
+      this.client.outbox.on('failed', (failure) => this.#onFailed(failure)),
+    ];
+    this.set({ connection: this.room.state });
+    this.#showPending([]);
+    const hasMissed = this.room.since !== this.#leftAt;     // it was open for the queue's sake
+    if (this.state.channelId === null || (this.state.phase === 'ready' && !hasMissed)) {
+      this.#open();                       // tells which channel it is; or goes on with `since`
+    } else {
+      void this.#load();
+    }
+    return () => {
+      for (const end of ends) {
+        end();
+      }
+      this.#loading++;
+      this.#leftAt = this.room.since;
+      clearTimeout(this.#retry);
+      this.#typists.clear();
+      this.#close?.();
+      this.#close = null;
+    };
+  }
+
+  reload = (): void => {
+    this.room.retryNow();
+    if (this.state.phase !== 'ready' && this.state.channelId !== null) {
+      void this.#load();
+    }
+  };
+
+  loadOlder = async (): Promise<void> => {
+    if (this.#next === null || this.state.isLoadingOlder) {
+      return;
+    }
+    this.set({ isLoadingOlder: true });
+    try {
+      const page = await this.client.api.next(this.#next);
+      this.#next = page.next;
+      this.set({ messages: merge(ofPage(page), this.state.messages), hasOlder: page.next !== null });
+    } finally {
+      this.set({ isLoadingOlder: false });
+    }
+  };
+
+  dismissFailure = (failure: OutboxFailure): void =>
+    this.set({ failures: this.state.failures.filter((other) => other !== failure) });
+
+  retryFailure = (failure: OutboxFailure): void => {
+    this.dismissFailure(failure);
+    void this.room.queue(failure.entry.frame);
+  };
+
+  #open(): void {
+    this.#close ??= this.room.open();
+  }
+
+  /** The newest page, then the frames that came after it. */
+  async #load(): Promise<void> {
+    const round = ++this.#loading;
+    this.#held ??= [];
+    try {
+      const page = await this.client.api.history(this.state.channelId!, { limit: PAGE });
+      if (round !== this.#loading) {
+        return;
+      }
+      const later = (this.#held ?? []).filter((frame) => 'seq' in frame && frame.seq > page.seq);
+      this.#held = null;
+      this.#next = page.next;
+      this.set({ phase: 'ready', messages: later.reduce(withFrame, ofPage(page)), hasOlder: page.next !== null });
+      this.#showPending([]);
+      if (!this.#close && !this.room.isOpen) {
+        this.room.since = page.seq;
+      }
+      this.#open();
+    } catch {
+      if (round === this.#loading) {
+        this.set({ phase: this.state.phase === 'ready' ? 'ready' : 'failed' });
+        this.#retry = setTimeout(() => void this.#load(), RETRY_MS);
+      }
+    }
+  }
+
+  #onState(connection: ConnectionState): void {
+    this.set({ connection });
+    if (connection.status !== 'open') {
+      this.#typists.clear();
+    }
+  }
+
+  #onFailed(failure: OutboxFailure): void {
+    if (failure.entry.room === this.room.key) {
+      this.set({ failures: [...this.state.failures, failure] });
+      this.#showPending(this.state.pending.filter(({ key }) => key !== failure.entry.key));
+    }
+  }
+
+  /** What waits, and of `shown` what another tab has sent while this one's socket is still away: it
+   * must not vanish before its copy is here. */
+  #showPending(shown = this.state.pending): void {
+    const queued = this.client.outbox.of(this.room.key);
+    const failed = new Set(this.state.failures.map(({ entry }) => entry.key));
+    const sent = shown.filter(({ key, frame }) => frame.type === 'chat_message' && !failed.has(key)
+      && !queued.some((entry) => entry.key === key));
+    this.set({ pending: [...sent, ...queued].filter(({ client_id }) => !this.#seen.has(client_id)) });
+  }
+
+  #onFrame(frame: ServerFrame): void {
+    switch (frame.type) {
+      case 'connection_established':
+        if (frame.endpoint === 'chat') {
+          this.#onEstablished(frame.channel_id, frame.online_users);
+        }
+        break;
+      case 'user_joined':
+        this.set({ online: [...this.#onlineWithout(frame.user_id),
+          { user_id: frame.user_id, username: frame.username, status: 'online' }] });
+        break;
+      case 'user_left':
+        this.set({ online: this.#onlineWithout(frame.user_id) });
+        break;
+      case 'typing':
+        this.#typists.hear(frame);
+        break;
+      case 'read_receipt':
+        this.#onReceipt(frame);
+        break;
+      default:
+        this.#onContent(frame);
+    }
+  }
+
+  #onEstablished(channelId: number, online: OnlineUser[]): void {
+    this.set({ channelId, online });
+    if (this.state.phase !== 'ready') {
+      void this.#load();
+    }
+  }
+
+  #onContent(frame: ServerFrame): void {
+    if (this.#held) {
+      this.#held.push(frame);
+      return;
+    }
+    const messages = withFrame(this.state.messages, frame);
+    if (frame.type === 'chat_message') {
+      this.#typists.forget(frame.message.author.id);
+      this.#confirm(frame.client_id);
+    }
+    if (messages !== this.state.messages) {
+      this.set({ messages });
+    }
+  }
+
+  #confirm(clientId: string | undefined): void {
+    if (clientId !== undefined && this.state.pending.some(({ client_id }) => client_id === clientId)) {
+      this.#seen.add(clientId);
+      this.#showPending();
+    }
+  }
+
+  #onReceipt({ user_id, username, message_id }: Receipt): void {
+    const others = this.state.receipts.filter((receipt) => receipt.user_id !== user_id);
+    this.set({ receipts: [...others, { user_id, username, message_id }] });
+  }
+
+  #onlineWithout(userId: number): OnlineUser[] {
+    return this.state.online.filter((user) => user.user_id !== userId);
+  }
+}

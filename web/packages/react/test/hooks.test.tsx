@@ -1,0 +1,195 @@
+// @vitest-environment jsdom
+// SPDX-License-Identifier: MIT
+// The hooks under StrictMode, over a server that is a few functions.
+import { File as NodeFile } from 'node:buffer';
+import { act, cleanup, render, screen, waitFor } from '@testing-library/react';
+import { KibrayClient, type Message } from 'kibray-client';
+import { StrictMode } from 'react';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { chat, FakeSocket, fakeStorage, seconds, socketClass, token } from '../../client/test/fakes.js';
+import { KibrayProvider, useChat, useConnection, useNotifications, useSession, useStatus, useUpload } from '../src/index.js';
+
+let asked: string[];
+let client: KibrayClient;
+
+const messageOf = (id: number, author = 2) => (chat(id, {}, author) as { message: Message }).message;
+
+function page(ids: number[], next: string | null = null): object {
+  return { results: ids.map((id) => messageOf(id)), next, seq: Math.max(0, ...ids), edited: {}, deleted: {} };
+}
+
+const ROUTES: [RegExp, () => object][] = [
+  [/before=41/, () => page([40, 39])],
+  [/channels\/7\/messages/, () => page([42, 41], '/api/channels/7/messages/?before=41')],
+  [/notifications/, () => ({ results: [{ id: 5, title: 'Old', message: '', category: '', url: '', created_at: '', status: 'unread' }], next: null })],
+];
+
+beforeEach(() => {
+  FakeSocket.all = [];
+  asked = [];
+  client = new KibrayClient({
+    baseUrl: 'http://h/p/', storage: fakeStorage(), WebSocket: socketClass, locks: null,
+    fetch: (async (url: string) => {
+      asked.push(url);
+      const body = ROUTES.find(([pattern]) => pattern.test(url))?.[1]() ?? {};
+      return { ok: true, status: 200, json: async () => body };
+    }) as unknown as typeof fetch,
+  });
+  client.session.set(token({ iat: seconds(), exp: seconds() + 3600, user_id: 1 }), 'r');
+});
+afterEach(cleanup);
+
+const show = (element: JSX.Element) => render(<StrictMode><KibrayProvider client={client}>{element}</KibrayProvider></StrictMode>);
+const socketTo = (part: string) => FakeSocket.all.filter(({ url }) => url.includes(part));
+const tell = (socket: FakeSocket, frame: object) => act(async () => socket.say(frame));
+
+function Chat() {
+  const { phase, messages, pending, typing, hasOlder, loadOlder, send, receipts } = useChat(7);
+  return (
+    <div>
+      <p data-testid="phase">{phase}</p>
+      <p data-testid="messages">{messages.map(({ id, content, deleted_at }) => `${id}:${deleted_at ? '-' : content}`).join(' ')}</p>
+      <p data-testid="pending">{pending.map(({ frame }) => ('message' in frame ? frame.message : '')).join()}</p>
+      <p data-testid="typing">{typing.map(({ username }) => username).join()}</p>
+      <p data-testid="receipts">{receipts.map((receipt) => `${receipt.username}${receipt.message_id}`).join()}</p>
+      <button onClick={() => void send('mine')}>send</button>
+      {hasOlder && <button onClick={() => void loadOlder()}>older</button>}
+    </div>
+  );
+}
+const text = (id: string) => screen.getByTestId(id).textContent;
+
+test('useChat: history first, then one socket that goes on from there; frames change the list', async () => {
+  show(<Chat />);
+  await waitFor(() => expect(socketTo('/chat/7').length).toBe(1));
+  const socket = socketTo('/chat/7')[0]!;
+  expect(socket.url).toBe('ws://h/p/ws/chat/7/?since=42');
+  await act(async () => socket.hello({ seq: 42, resumed: true }));
+  expect(text('messages')).toBe('41:message 41 42:message 42');
+  await tell(socket, { type: 'typing', user_id: 2, username: 'bob', channel_id: 7, is_typing: true });
+  expect(text('typing')).toBe('bob');
+  await tell(socket, chat(43, {}, 2));
+  await tell(socket, chat(43, {}, 2));
+  await tell(socket, { type: 'edit_message', message_id: 42, new_content: 'new', channel_id: 7, user_id: 2, edited_at: 'x', seq: 44 });
+  await tell(socket, { type: 'delete_message', message_id: 41, channel_id: 7, user_id: 2, deleted_at: 'x', seq: 45 });
+  await tell(socket, { type: 'read_receipt', message_id: 43, user_id: 2, username: 'bob', channel_id: 7, timestamp: '' });
+  expect(text('messages')).toBe('41:- 42:new 43:message 43');
+  expect(text('typing')).toBe('');
+  expect(text('receipts')).toBe('bob43');
+  await act(async () => screen.getByText('older').click());
+  await waitFor(() => expect(text('messages')).toBe('39:message 39 40:message 40 41:- 42:new 43:message 43'));
+  expect(screen.queryByText('older')).toBeNull();
+  expect(socketTo('/chat/7').length).toBe(1);
+});
+
+test('useChat: what one says is shown at once and confirmed by its copy', async () => {
+  show(<Chat />);
+  await waitFor(() => expect(socketTo('/chat/7').length).toBe(1));
+  const socket = socketTo('/chat/7')[0]!;
+  await act(async () => screen.getByText('send').click());
+  expect(text('pending')).toBe('mine');
+  await act(async () => socket.hello({ seq: 42, resumed: true }));
+  await waitFor(() => expect(socket.ofType('chat_message').length).toBe(1));
+  await tell(socket, chat(43, { client_id: socket.ofType('chat_message')[0]!.client_id }, 1));
+  await waitFor(() => expect(text('pending')).toBe(''));
+  expect(text('messages')).toContain('43:message 43');
+});
+
+test('useChat: resumed:false reads the history again', async () => {
+  show(<Chat />);
+  await waitFor(() => expect(socketTo('/chat/7').length).toBe(1));
+  const before = asked.length;
+  await act(async () => socketTo('/chat/7')[0]!.hello({ seq: 9000, resumed: false }));
+  await waitFor(() => expect(asked.length).toBe(before + 1));
+});
+
+test('useChat: the socket is closed soon after the room was left', async () => {
+  const { unmount } = show(<Chat />);
+  await waitFor(() => expect(socketTo('/chat/7').length).toBe(1));
+  unmount();
+  await waitFor(() => expect(socketTo('/chat/7')[0]!.isClosed).toBe(true));
+});
+
+function Bell({ heard }: { heard: string[] }) {
+  const { unread, items, markRead } = useNotifications((item) => heard.push(item.title));
+  return <button onClick={() => markRead(6)}>{unread} {items.map(({ title, status }) => `${title}:${status}`).join()}</button>;
+}
+
+test('useNotifications: counts, the list, arrivals heard once', async () => {
+  const heard: string[] = [];
+  show(<Bell heard={heard} />);
+  await waitFor(() => expect(socketTo('/notifications').length).toBe(1));
+  const socket = socketTo('/notifications')[0]!;
+  await tell(socket, { type: 'connection_established', endpoint: 'notifications', user_id: 1, username: 'a', unread_count: 1 });
+  await tell(socket, { type: 'unread_count', count: 1 });
+  await waitFor(() => expect(screen.getByRole('button').textContent).toBe('1 Old:unread'));
+  await tell(socket, { type: 'notification', notification: { id: 6, title: 'New', message: '', category: '', url: '', created_at: '' } });
+  await tell(socket, { type: 'unread_count', count: 2 });
+  expect(heard).toEqual(['New']);
+  expect(screen.getByRole('button').textContent).toBe('2 New:unread,Old:unread');
+  await act(async () => screen.getByRole('button').click());
+  expect(socket.ofType('mark_read')).toEqual([{ type: 'mark_read', notification_id: 6 }]);
+  await tell(socket, { type: 'notification_update', notification_id: 6, status: 'read', unread_count: 1 });
+  await tell(socket, { type: 'notification_update', notification_id: 5, status: 'dismissed', unread_count: 0 });
+  expect(screen.getByRole('button').textContent).toBe('2 New:read');
+});
+
+function Who() {
+  const { statusOf, mine, setStatus } = useStatus();
+  const { isOnline, queueLength } = useConnection(client.status);
+  return <button onClick={() => setStatus('busy')}>{statusOf(2)} {mine} {String(isOnline)} {queueLength}</button>;
+}
+
+test('useStatus and useConnection', async () => {
+  show(<Who />);
+  await waitFor(() => expect(socketTo('/status').length).toBe(1));
+  const socket = socketTo('/status')[0]!;
+  expect(screen.getByRole('button').textContent).toBe('offline online false 0');
+  await tell(socket, {
+    type: 'connection_established', endpoint: 'status', user_id: 1, username: 'a',
+    online_users: [{ user_id: 2, username: 'bob', status: 'away', last_seen: null }],
+  });
+  await act(async () => screen.getByRole('button').click());
+  expect(socket.ofType('status_update')).toEqual([{ type: 'status_update', status: 'busy' }]);
+  await tell(socket, { type: 'user_status', user_id: 1, username: 'a', status: 'busy', last_seen: '' });
+  expect(screen.getByRole('button').textContent).toBe('away busy true 0');
+  await act(async () => socket.end());
+  expect(screen.getByRole('button').textContent).toBe('away busy false 0');
+});
+
+function Files() {
+  const { items, add, remove } = useUpload(7);
+  return (
+    <div>
+      <button onClick={() => add([new NodeFile(['abc'], 'a.txt', { type: 'text/plain' }) as unknown as File], { post: false })}>add</button>
+      {items.map(({ upload, file, status }) => <button key={upload.localId} onClick={() => remove(upload)}>{file.name} {status}</button>)}
+    </div>
+  );
+}
+
+test('useUpload: a file on its way, and out again', async () => {
+  show(<Files />);
+  await waitFor(() => expect(socketTo('/chat/7').length).toBe(1));
+  const socket = socketTo('/chat/7')[0]!;
+  await act(async () => socket.hello());
+  await act(async () => screen.getByText('add').click());
+  await waitFor(() => expect(socket.ofType('upload_file').length).toBe(1));
+  await tell(socket, { type: 'upload_started', upload_id: 'u', chunk_size: 262144, received: [] });
+  await waitFor(() => expect(screen.getByText('a.txt sending')).toBeTruthy());
+  await act(async () => screen.getByText('a.txt sending').click());
+  expect(socket.ofType('cancel_upload').length).toBe(1);
+  expect(screen.queryByText(/a\.txt/)).toBeNull();
+});
+
+function Session() {
+  const { isSignedIn, userId } = useSession();
+  return <p>{String(isSignedIn)} {userId}</p>;
+}
+
+test('useSession follows login and logout', async () => {
+  show(<Session />);
+  expect(screen.getByText('true 1')).toBeTruthy();
+  await act(async () => client.logout());
+  expect(screen.getByText('false 0')).toBeTruthy();
+  expect(asked.at(-1)).toBe('http://h/p/api/token/blacklist/');
+});
