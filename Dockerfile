@@ -7,12 +7,11 @@ FROM $DEBIAN AS web
 ENV DEBIAN_FRONTEND=noninteractive
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates nodejs npm
 WORKDIR /src/web
-# A checkout without web/ gives an image without the web application. Where a proxy has an authority
-# of its own: build --secret id=ca,src=authority.pem
-COPY LICENSE we[b]/ ./
+COPY web/ ./
+# Where a proxy has an authority of its own: build --secret id=ca,src=authority.pem
 RUN --mount=type=secret,id=ca \
     if [ -s /run/secrets/ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/ca; fi; \
-    if [ -f package-lock.json ]; then npm ci --no-audit --no-fund && npm run build; else mkdir dist; fi
+    npm ci --no-audit --no-fund && npm run build
 
 FROM $DEBIAN AS build
 ENV DEBIAN_FRONTEND=noninteractive
@@ -44,7 +43,7 @@ COPY --chmod=755 packaging/container/kibray-entrypoint packaging/container/kibra
 # Nothing that runs here may be missing a library.
 RUN kibray-gateway --help >/dev/null && kibray-broker --version && ! ldd /usr/bin/kibray-inspect | grep 'not found'
 
-ENV STORAGE_ROOT=/var/lib/kibray/media METRICS_ADDRESS=0.0.0.0 METRICS_PORT=9100
+ENV WEB_ROOT=/usr/share/kibray/web STORAGE_ROOT=/var/lib/kibray/media METRICS_ADDRESS=0.0.0.0 METRICS_PORT=9100
 USER 10001:10001
 WORKDIR /var/lib/kibray
 EXPOSE 8001 9100

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: MIT
 # The verbs package and package-test: Debian packages, and their life on a bare Debian, in a
 # container of CONTAINER_ENGINE ("docker").
-need packages build
+need packages build web
 
 verb_package() {
     packages_install "${PACKAGES_BUILD[@]}" dpkg-dev file
+    packages_install_node
+    web_build || warn "there will be no package kibray-web"
     # web/dist may have come or gone since the last time.
     rm -f -- "$ROOT/build-package/build.ninja" "$ROOT"/build-package/*.deb
     build_preset package
