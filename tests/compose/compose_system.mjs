@@ -100,7 +100,7 @@ class ComposeSystem extends System {
   async ready(part) {
     const probes = {
       gateway: ['kibray-health', '/readyz'], broker: ['kibray-health', '/readyz'],
-      redis: ['redis-cli', 'ping'], postgres: ['pg_isready', '-q', '-h', '127.0.0.1'],
+      redis: ['redis-cli', 'ping'], nginx: ['sh', '-c', 'kill -0 "$(cat /tmp/nginx.pid)"'], postgres: ['pg_isready', '-q', '-h', '127.0.0.1'],
     };
     const probe = probes[part.replace(/\d+$/, '')];
     await until(() => this.#inside(part, ...probe).then(() => true, () => false), 60_000, `${part} ready`);
