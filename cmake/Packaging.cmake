@@ -24,7 +24,7 @@ install(FILES ${PACKAGING}/systemd/kibray-broker.tmpfiles DESTINATION lib/tmpfil
 set(CPACK_COMPONENTS_ALL gateway broker)
 if(EXISTS ${CMAKE_SOURCE_DIR}/web/dist/index.html)
   list(APPEND CPACK_COMPONENTS_ALL web)
-  install(DIRECTORY web/dist/ DESTINATION ${CMAKE_INSTALL_DATADIR}/kibray/web COMPONENT web)
+  install(DIRECTORY web/dist/ DESTINATION ${CMAKE_INSTALL_DATADIR}/kibray/web COMPONENT web PATTERN ".*" EXCLUDE)
   install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/kibray-web RENAME copyright COMPONENT web)
 endif()
 
