@@ -10,7 +10,7 @@ readonly PACKAGES_BUILD=(gcc libc6-dev cmake ninja-build pkg-config libwebsocket
 # What the daemons need where they run; gcc and the -dev packages stay behind. The plugin of
 # libwebsockets for libev is loaded at run time, so no tool finds it.
 readonly PACKAGES_DAEMONS=(ca-certificates libwebsockets17 libwebsockets-evlib-ev libhiredis0.14
-    libev4 libpq5 libjansson4 libjwt0 libargon2-1 libpcre2-8-0 libssl3 libcurl4 zlib1g libmagic1
+    libev4 libpq5 libjansson4 libjwt0 libargon2-1 libssl3 libcurl4 zlib1g libmagic1
     libgd3 libseccomp2)
 readonly PACKAGES_RUN=(redis-server redis-tools postgresql curl jq openssl util-linux procps)
 readonly PACKAGES_E2E=(chromium python3 python3-django python3-djangorestframework
