@@ -48,6 +48,24 @@ int gateway_send_up(struct gateway *g, uint32_t partition, enum uplink_policy po
     return err == 0 ? uplink_push(g->uplink, partition, policy, buf_bytes(&g->envelope)) : err;
 }
 
+/* The thread of TLS counts for itself. */
+static void scrape_tls(struct gateway *g)
+{
+    struct ws_tls_stats now = ws_port_tls_stats(g->port);
+
+    metric_set(gateway_metrics.tls_connections, (double)now.connections);
+    metric_add_label(gateway_metrics.tls_handshakes, "done",
+                     (double)(now.handshakes - g->tls_seen.handshakes));
+    metric_add_label(gateway_metrics.tls_handshakes, "failed",
+                     (double)(now.failures - g->tls_seen.failures));
+    g->tls_seen = now;
+}
+
+void gateway_reload(struct gateway *g)
+{
+    ws_port_reload_tls(g->port);
+}
+
 void gateway_on_scrape(void *gateway)
 {
     struct gateway *g = gateway;
@@ -58,6 +76,9 @@ void gateway_on_scrape(void *gateway)
     }
     metric_set(gateway_metrics.connections, session_table_count(g->sessions));
     metric_set(gateway_metrics.topics, topics);
+    if (g->port) {
+        scrape_tls(g);
+    }
 }
 
 /* --- Redis ------------------------------------------------------------------------------------ */
@@ -214,7 +235,10 @@ static int listen_on_ports(struct gateway *g)
                                .ping_interval_s = conf->ping_interval_s,
                                .pong_timeout_s = conf->pong_timeout_s,
                                .http_body_max_bytes = HTTP_BODY_MAX_BYTES,
-                               .want_deflate = conf->compress_min_bytes > 0};
+                               .want_deflate = conf->compress_min_bytes > 0,
+                               .trusted = &g->proxies,
+                               .tls_cert = conf->tls_cert,
+                               .tls_key = conf->tls_key};
     uint32_t metrics_port = conf->metrics_port ? conf->metrics_port + g->worker : 0;
     int err = 0;
 
@@ -247,7 +271,8 @@ struct gateway *gateway_new(struct loop *loop, const struct gateway_conf *conf, 
     make_name(g);
     usage_init(&g->usage, clock_mono_ms(), clock_wall_ms());
     loop_task_init(&g->sweep, gateway_sweep, g);
-    if (redis_url_check(conf->redis_url) != 0) {
+    if (redis_url_check(conf->redis_url) != 0 ||
+        trusted_proxies_parse(conf->trusted_proxies, &g->proxies) != 0) {
         err = ERR_SYNTAX;
     } else if (make_pure_parts(g) && flusher_init(g) == 0 && make_redis_parts(g) &&
                make_timers(g)) {

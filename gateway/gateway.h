@@ -17,10 +17,12 @@ enum gateway_exit {
 struct gateway;
 /* Keeps conf until gateway_free(). worker numbers the processes of one --workers family from 0.
  * Errors (NULL and *out_err): ERR_CONFLICT the address is in use, ERR_IO, ERR_NOMEM, ERR_SYNTAX
- * (Redis url). */
+ * (Redis url, a TLS file). */
 struct gateway *gateway_new(struct loop *loop, const struct gateway_conf *conf, uint32_t worker,
                             int *out_err);
 /* A graceful stop: see drain.c. A second call stops at once. The loop ends by itself. */
 void gateway_stop(struct gateway *g);
+/* Read certificate and key anew. */
+void gateway_reload(struct gateway *g);
 int gateway_exit_code(const struct gateway *g);
 void gateway_free(struct gateway *g); /* NULL is fine; cuts what is left */

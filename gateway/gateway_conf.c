@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "common/ratelim.h"
+#include "gateway/client_address.h"
 #include "proto/limits.h"
 #include "proto/stream_keys.h"
 
@@ -75,6 +76,15 @@ const struct conf_row gateway_conf_rows[] = {
     {"redis-url", "REDIS_URL", CONF_STR, AT(redis_url), "",
      "redis://127.0.0.1:6379/0", 0, 0, NULL, true, false,
      "redis://[:password@]host[:port][/db] or unix:///path[?db=n]."},
+    {"tls-cert", "TLS_CERT", CONF_STR, AT(tls_cert), "", "", 0, 0, NULL, false, false,
+     "PEM file with the certificate chain of the client port, the server's own first; SIGHUP reads it "
+     "anew. Empty is no TLS."},
+    {"tls-key", "TLS_KEY", CONF_STR, AT(tls_key), "", "", 0, 0, NULL, false, false,
+     "PEM file with the private key of TLS_CERT."},
+    {"trusted-proxies", "TRUSTED_PROXIES", CONF_LIST, AT(trusted_proxies), "", "", 0, 0, NULL, false,
+     false,
+     "Addresses and networks (10.0.0.0/8) of the proxies whose X-Forwarded-For is believed; all others "
+     "count as the client themselves."},
     {"upload-bytes-per-second", "UPLOAD_BYTES_PER_SECOND", CONF_U32, AT(upload_bytes_per_second),
      "bytes/s", "8388608", 0, UINT32_MAX, NULL, false, false,
      "Bytes of files that one process takes in a second, so that uploads leave the processor to chats; "
@@ -142,6 +152,7 @@ static int problem(struct buf *out, int err, const char *sentence, const char *v
 
 int gateway_conf_check(const struct gateway_conf *c, struct buf *out_problem)
 {
+    struct trusted_proxies ignored;
     size_t name_len = strlen(c->name);
     uint32_t limit;
 
@@ -161,6 +172,16 @@ int gateway_conf_check(const struct gateway_conf *c, struct buf *out_problem)
     if (strpbrk(c->redis_prefix, "{}")) {
         return problem(out_problem, ERR_SYNTAX, "REDIS_PREFIX must not have braces",
                        c->redis_prefix);
+    }
+    if (trusted_proxies_parse(c->trusted_proxies, &ignored) != 0) {
+        return problem(
+            out_problem, ERR_SYNTAX,
+            "TRUSTED_PROXIES must be up to 64 addresses or networks, with commas between",
+            c->trusted_proxies);
+    }
+    if ((c->tls_cert[0] == '\0') != (c->tls_key[0] == '\0')) {
+        return problem(out_problem, ERR_MISSING, "TLS_CERT and TLS_KEY are needed together",
+                       c->tls_cert[0] ? c->tls_cert : c->tls_key);
     }
     if (parse_limit(c->user_rate_limit, &limit) != 0) {
         return problem(out_problem, ERR_RANGE, "USER_RATE_LIMIT must be empty or 0 to 1000000",

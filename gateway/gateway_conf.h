@@ -30,8 +30,10 @@ struct gateway_conf {
     uint32_t compress_min_bytes;      /* COMPRESS_MIN; 0 = never compress */
     uint32_t ping_interval_s, pong_timeout_s;
     uint32_t drain_s;          /* DRAIN_SECONDS */
+    char *trusted_proxies;     /* TRUSTED_PROXIES; parsed by client_address */
     char *web_root;            /* WEB_ROOT; empty = no web application */
     char *web_connect_sources; /* WEB_CONNECT_SOURCES */
+    char *tls_cert, *tls_key;  /* TLS_CERT, TLS_KEY; both or none */
     bool is_echo_enabled;      /* ECHO_ENDPOINT */
     bool is_closed_on_expiry;  /* WEBSOCKET_CLOSE_ON_TOKEN_EXPIRY */
 };

@@ -22,6 +22,9 @@ static void init_sockets(struct gateway_metrics *m)
     m->evictions = metric_counter("websocket_evictions_total", "Slow readers closed.", "reason");
     m->resumes = metric_counter("websocket_resume_closes_total",
                                 "Sockets closed so that they resume.", "reason");
+    m->tls_connections = metric_gauge("gateway_tls_connections", "TLS connections now.", NULL);
+    m->tls_handshakes =
+        metric_counter("gateway_tls_handshakes_total", "TLS handshakes ended.", "outcome");
     m->topics = metric_gauge("websocket_topics", "Topics with sockets here.", NULL);
 }
 

@@ -15,6 +15,8 @@ struct gateway_metrics {
     struct metric *evictions;         /* websocket_evictions_total{reason} */
     struct metric *closed;            /* websocket_closed_total{code} */
     struct metric *resumes;           /* websocket_resume_closes_total{reason} */
+    struct metric *tls_connections;   /* gateway_tls_connections */
+    struct metric *tls_handshakes;    /* gateway_tls_handshakes_total{outcome} */
     struct metric *topics;            /* websocket_topics */
     struct metric *uplink_entries;    /* gateway_uplink_entries_total{outcome} */
     struct metric *uplink_envelopes;  /* gateway_uplink_envelopes_total */

@@ -65,9 +65,11 @@ struct gateway {
     char name[GATEWAY_NAME_MAX + 1]; /* the incarnation: "<name>.<16 hex>" */
     char address[64];                /* "0.0.0.0:8001" */
     struct handshake_policy policy;
+    struct trusted_proxies proxies;
     struct topic_limits topic_limits;
 
     struct ws_port *port;
+    struct ws_tls_stats tls_seen; /* at the last scrape */
     struct status_http *status;
     struct redis_link *commands;
     struct registry *registry;

@@ -10,6 +10,11 @@
 #include "common/log.h"
 #include "gateway/gateway.h"
 
+static void on_reload_signal(void *gateway)
+{
+    gateway_reload(gateway);
+}
+
 static void on_stop_signal(void *gateway)
 {
     gateway_stop(gateway);
@@ -30,7 +35,7 @@ int life_start_failed(const struct gateway_conf *conf, int err)
 static int run_life(const struct gateway_conf *conf, uint32_t worker)
 {
     struct loop *loop = loop_new();
-    struct loop_signal *term = NULL, *interrupt = NULL;
+    struct loop_signal *term = NULL, *interrupt = NULL, *hangup = NULL;
     struct gateway *g = NULL;
     int code = GATEWAY_EXIT_OS, err = ERR_NOMEM;
 
@@ -41,6 +46,9 @@ static int run_life(const struct gateway_conf *conf, uint32_t worker)
     }
     term = loop_signal_new(loop, SIGTERM, on_stop_signal, g);
     interrupt = loop_signal_new(loop, SIGINT, on_stop_signal, g);
+    if (conf->tls_cert[0] != '\0') { /* without files to read anew it ends the process, as usual */
+        hangup = loop_signal_new(loop, SIGHUP, on_reload_signal, g);
+    }
     if (term && interrupt) {
         loop_run(loop);
         code = gateway_exit_code(g);
@@ -48,6 +56,7 @@ static int run_life(const struct gateway_conf *conf, uint32_t worker)
 out:
     loop_signal_free(term);
     loop_signal_free(interrupt);
+    loop_signal_free(hangup);
     gateway_free(g);
     loop_free(loop);
     return code;

@@ -147,6 +147,7 @@ static bool init(struct family *f, uint32_t count)
     sigaddset(&f->signals, SIGTERM);
     sigaddset(&f->signals, SIGINT);
     sigaddset(&f->signals, SIGCHLD);
+    sigaddset(&f->signals, SIGHUP);
     return f->workers && sigprocmask(SIG_BLOCK, &f->signals, &f->old_signals) == 0;
 }
 
@@ -163,6 +164,8 @@ int workers_run(uint32_t count, worker_fn *fn, void *arg)
         int signum = sigtimedwait(&f.signals, NULL, &wait);
         if (signum == SIGTERM || signum == SIGINT) {
             stop(&f, GATEWAY_EXIT_OK);
+        } else if (signum == SIGHUP) {
+            signal_all(&f, SIGHUP); /* read TLS files anew, or end and be started again */
         }
         reap(&f);
     }

@@ -16,8 +16,8 @@
  * It needs no private structure of libwebsockets, so an update cannot break it unnoticed: the port
  * refuses to start when the definition is not effective (a static build of libwebsockets, say), and
  * the tests for masks and reserved bits fail when the library reads in another way (TLS inside the
- * library would use SSL_read(); our TLS ends at the proxy). When libwebsockets checks frames
- * itself, delete this file and call frame_guard no more. */
+ * library would use SSL_read(); ours ends before it, in tls_link or at the proxy). When
+ * libwebsockets checks frames itself, delete this file and call frame_guard no more. */
 #undef _FORTIFY_SOURCE /* it would make recv() an inline function of the header */
 #include "gateway/io/recv_tap.h"
 

@@ -23,8 +23,6 @@
 void ws_http_fill_request(const struct http_conn *h, const struct http_head *head,
                           struct ws_request *out)
 {
-    size_t hops = http_head_count(head, "x-forwarded-for");
-
     *out = (struct ws_request){
         .method = head->method,
         .path = head->path,
@@ -39,8 +37,6 @@ void ws_http_fill_request(const struct http_conn *h, const struct http_head *hea
         .if_range = http_head_value(head, "if-range", 0),
         .if_none_match = http_head_value(head, "if-none-match", 0),
         .accept_encoding = http_head_value(head, "accept-encoding", 0),
-        /* The last line is the one that the nearest proxy wrote. */
-        .forwarded_for = hops > 0 ? http_head_value(head, "x-forwarded-for", hops - 1) : BYTES_NONE,
         .address = bytes_str(h->address),
     };
 }
@@ -145,6 +141,9 @@ static void on_head(struct http_conn *h)
     if (err != 0) {
         ws_http_refuse_status(h, status_of_parse_error(err));
         return;
+    }
+    if (h->port->conf.trusted) {
+        client_address_find(h->port->conf.trusted, &head, h->address);
     }
     hosts = http_head_count(&head, "host");
     /* Of two values one would be checked and the other believed. */

@@ -21,6 +21,7 @@
 #define HEADER_BYTES 1024u /* it only ever sees canonical requests, one at a time */
 #define HEADER_POOL 16
 #define LOG_LINES_PER_MINUTE 30u
+#define TLS_PROBLEM_MAX 4096u
 
 static void log_from_lws(int level, const char *line)
 {
@@ -143,6 +144,28 @@ static void on_turn_end(void *arg)
     ws_http_sweep(p);
 }
 
+static void log_tls_trouble(const struct buf *problem, int err)
+{
+    log_error("tls_files", LOG_STR("err", err_name(err)), LOG_BYTES("why", buf_bytes(problem)));
+}
+
+static int start_tls(struct ws_port *p)
+{
+    struct buf problem;
+    int err = 0;
+
+    if (!p->conf.tls_cert || p->conf.tls_cert[0] == '\0') {
+        return 0;
+    }
+    buf_init(&problem, TLS_PROBLEM_MAX);
+    p->tls = tls_front_new(p->conf.tls_cert, p->conf.tls_key, &problem, &err);
+    if (err != 0) {
+        log_tls_trouble(&problem, err);
+    }
+    buf_done(&problem);
+    return err;
+}
+
 static int start(struct ws_port *p)
 {
     int err;
@@ -157,6 +180,9 @@ static int start(struct ws_port *p)
         return ERR_NOMEM;
     }
     err = create_lws(p);
+    if (err == 0) {
+        err = start_tls(p);
+    }
     if (err == 0) {
         err = ws_listener_open(p);
     }
@@ -215,9 +241,33 @@ void ws_port_free(struct ws_port *p)
     if (p->lws) {
         lws_context_destroy(p->lws); /* on_closed for every session */
     }
+    tls_front_free(p->tls); /* after its plain ends: what was written to them still goes out */
     loop_task_cancel(p->loop, &p->after_turn);
     deflate_ctx_free(p->deflate);
     mem_free(p);
+}
+
+void ws_port_reload_tls(struct ws_port *p)
+{
+    struct buf problem;
+    int err;
+
+    if (!p->tls) {
+        return;
+    }
+    buf_init(&problem, TLS_PROBLEM_MAX);
+    err = tls_front_reload(p->tls, &problem);
+    if (err != 0) {
+        log_tls_trouble(&problem, err);
+    } else {
+        log_info("tls_reloaded", LOG_STR("cert", p->conf.tls_cert));
+    }
+    buf_done(&problem);
+}
+
+struct ws_tls_stats ws_port_tls_stats(const struct ws_port *p)
+{
+    return p->tls ? tls_front_stats(p->tls) : (struct ws_tls_stats){0};
 }
 
 uint64_t ws_port_connections(const struct ws_port *p)

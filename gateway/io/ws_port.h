@@ -9,6 +9,7 @@
 #include "common/bytes.h"
 #include "common/err.h"
 #include "common/io/loop.h"
+#include "gateway/client_address.h"
 #include "proto/codes.h"
 
 struct ws_port;
@@ -23,6 +24,8 @@ struct ws_conf {
     uint32_t ping_interval_s, pong_timeout_s; /* 30, 20 */
     uint32_t http_body_max_bytes;             /* 64 KiB */
     bool want_deflate;                        /* offer permessage-deflate */
+    const struct trusted_proxies *trusted;    /* NULL: none; must outlive the port */
+    const char *tls_cert, *tls_key;           /* PEM files; NULL or empty: no TLS */
 };
 
 /* The parts of a request that policy looks at: views, valid only during the callback. Absent
@@ -34,9 +37,8 @@ struct ws_request {
     struct bytes query;  /* raw, without "?" */
     struct bytes host, origin, cookie, authorization, subprotocols, content_type;
     struct bytes range, if_range, if_none_match, accept_encoding;
-    uint64_t body_bytes;        /* its Content-Length; of what is no upgrade */
-    struct bytes forwarded_for; /* the last X-Forwarded-For line: the nearest proxy's */
-    struct bytes address;       /* peer address text */
+    uint64_t body_bytes;  /* its Content-Length; of what is no upgrade */
+    struct bytes address; /* the client's, as text: the peer's, or what trusted proxies say */
 };
 
 struct ws_refusal {
@@ -86,10 +88,18 @@ struct ws_events {
 };
 
 /* Opens its own SO_REUSEPORT listener. Errors: *out_err ERR_CONFLICT (address in use), ERR_IO,
- * ERR_NOMEM. The descriptor limit must be raised before. */
+ * ERR_NOMEM, ERR_SYNTAX (a TLS file; logged). The descriptor limit must be raised before. */
 struct ws_port *ws_port_new(struct loop *loop, const struct ws_conf *conf,
                             const struct ws_events *events, void *arg, int *out_err);
 void ws_port_stop_listening(struct ws_port *p);
+/* Read certificate and key anew; what is wrong with them is logged, and the old ones stay. Open
+ * connections stay as they are. Without TLS nothing happens. */
+void ws_port_reload_tls(struct ws_port *p);
+struct ws_tls_stats {
+    uint64_t handshakes, failures; /* since the port was opened */
+    uint64_t connections;          /* now */
+};
+struct ws_tls_stats ws_port_tls_stats(const struct ws_port *p); /* zeros without TLS */
 /* Cuts what is left; on_closed is called for every session. Safe outside the port's callbacks. */
 void ws_port_free(struct ws_port *p);
 uint64_t ws_port_connections(const struct ws_port *p);

@@ -14,10 +14,11 @@
 #include "gateway/due_list.h"
 #include "gateway/frame_guard.h"
 #include "gateway/http_head.h"
+#include "gateway/io/tls_front.h"
 #include "gateway/io/ws_port.h"
 #include "gateway/ws_handshake.h"
 
-#define WS_ADDRESS_MAX 46u /* INET6_ADDRSTRLEN */
+#define WS_ADDRESS_MAX CLIENT_ADDRESS_MAX
 
 enum http_state {
     HTTP_HEAD,    /* reading the head */
@@ -91,6 +92,7 @@ struct ws_port {
     uint64_t frame_max;
 
     int listen_fd;
+    struct tls_front *tls; /* NULL: plain */
     struct loop_fd *listen_watch;
     struct loop_timer *accept_pause;
 

@@ -3,6 +3,7 @@
 // would take minutes, with smaller settings.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import WebSocket from 'ws';
 import { Client, chatUrl, refusal } from './lib/client.mjs';
 import { start, until } from './lib/system.mjs';
 
@@ -215,6 +216,32 @@ describe('with smaller settings', () => {
     assert.equal((await client.next('error')).code, 'MESSAGE_TOO_LARGE');
     await client.close();
   });
+});
+
+describe('behind a proxy', () => {
+  const from = (address) => ({ headers: { 'X-Forwarded-For': address } });
+  const statusOf = (url, options) => new Promise((resolve) => {
+    const socket = new WebSocket(url, options);
+    socket.once('open', () => resolve({ status: 101, socket }));
+    socket.once('unexpected-response', (_, response) => resolve({ status: response.statusCode }));
+    socket.on('error', () => {});
+  });
+
+  for (const [trusted, what] of [['127.0.0.0/8', 'each client counts for itself when the proxy is trusted'],
+    ['192.0.2.0/24', 'what anybody else says counts for nothing']]) {
+    test(what, async () => {
+      const system = await start({ env: { TRUSTED_PROXIES: trusted, CONNECTIONS_PER_ADDRESS: '2' } });
+      const url = chatUrl(system, 'general', { token: await system.token('alice') });
+      const answers = [];
+      for (const address of ['198.51.100.1', '198.51.100.1', '6.6.6.6, 198.51.100.1', '198.51.100.2']) {
+        answers.push(await statusOf(url, from(address)));
+      }
+      answers.forEach(({ socket }) => socket?.terminate());
+      await system.stop();
+      assert.deepEqual(answers.map(({ status }) => status),
+        trusted === '127.0.0.0/8' ? [101, 101, 429, 101] : [101, 101, 429, 429]);
+    });
+  }
 });
 
 describe('a slow reader', () => {

@@ -67,6 +67,17 @@ void ws_port_stop_listening(struct ws_port *p)
     p->is_listening = false;
 }
 
+void ws_port_reload_tls(struct ws_port *p)
+{
+    (void)p;
+}
+
+struct ws_tls_stats ws_port_tls_stats(const struct ws_port *p)
+{
+    (void)p;
+    return (struct ws_tls_stats){0};
+}
+
 bool fake_ws_is_listening(void)
 {
     return port.is_listening;

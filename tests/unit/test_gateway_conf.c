@@ -122,6 +122,11 @@ static void test_checks(void **state)
         {{"REDIS_PREFIX", "k{b}:"}, ERR_SYNTAX},
         {{"REDIS_PREFIX", "12345678901234567890123456789012"}, 0},
         {{"REDIS_PREFIX", "123456789012345678901234567890123"}, ERR_LIMIT},
+        {{"TLS_CERT", "cert.pem", "TLS_KEY", "key.pem"}, 0},
+        {{"TLS_CERT", "cert.pem"}, ERR_MISSING},
+        {{"TLS_KEY", "key.pem"}, ERR_MISSING},
+        {{"TRUSTED_PROXIES", "10.0.0.0/8,::1"}, 0},
+        {{"TRUSTED_PROXIES", "10.0.0.0/33"}, ERR_SYNTAX},
         {{"METRICS_PORT", "65535", "WORKERS", "1"}, 0},
         {{"METRICS_PORT", "65535", "WORKERS", "2"}, ERR_RANGE},
     };

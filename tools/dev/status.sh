@@ -32,27 +32,26 @@ SQL
         printf '{"users":[],"channels":[]}\n'
 }
 
-# status_ports BASE COUNT SUFFIX: ["http://127.0.0.1:<port><suffix>"…]
+# status_urls SCHEME BASE COUNT SUFFIX: "SCHEME://127.0.0.1:<port><suffix>", one a line
 status_urls() {
     local i
-    for ((i = 0; i < $2; i++)); do
-        printf 'http://127.0.0.1:%s%s\n' $(($1 + i)) "$3"
+    for ((i = 0; i < $3; i++)); do
+        printf '%s://127.0.0.1:%s%s\n' "$1" $(($2 + i)) "$4"
     done
 }
 
 status_json() {
     local metrics
-    metrics=$(status_urls $((PORT + METRICS_OFFSET)) "$GATEWAYS" /metrics
-        status_urls $((PORT + BROKER_METRICS_OFFSET)) "$BROKERS" /metrics)
+    metrics=$(status_urls http $((PORT + METRICS_OFFSET)) "$GATEWAYS" /metrics
+        status_urls http $((PORT + BROKER_METRICS_OFFSET)) "$BROKERS" /metrics)
     SECRET_KEY=$SECRET_KEY SERVICE_KEY=$SERVICE_KEY DATABASE_URL=$DATABASE_URL \
         REDIS_URL=$PUBLIC_REDIS_URL jq -cn \
-        --arg port "$PORT" \
-        --argjson urls "$(status_urls "$PORT" "$GATEWAYS" '' | jq -R . | jq -cs .)" \
+        --argjson urls "$(status_urls "$SCHEME" "$PORT" "$GATEWAYS" '' | jq -R . | jq -cs .)" \
         --argjson metrics "$(jq -R . <<<"$metrics" | jq -cs .)" \
         --argjson gateways "$(status_pids gateway)" --argjson brokers "$(status_pids broker)" \
         --argjson redis "$(status_pid redis)" --argjson postgres "$(status_pid postgres)" \
         --argjson directory "$(status_directory)" \
-        '{url: $urls[0], ws_url: "ws://127.0.0.1:\($port)", urls: $urls, metrics: $metrics,
+        '{url: $urls[0], ws_url: ($urls[0] | sub("^http"; "ws")), urls: $urls, metrics: $metrics,
           redis_url: env.REDIS_URL, database_url: env.DATABASE_URL,
           secret_key: env.SECRET_KEY, service_key: env.SERVICE_KEY,
           pids: {gateway: $gateways, broker: $brokers, redis: $redis, postgres: $postgres}}
@@ -61,7 +60,7 @@ status_json() {
 
 status_table() {
     local part pid
-    printf 'http://127.0.0.1:%s/  (%s)\n' "$PORT" "$KIBRAY_VAR"
+    printf '%s://127.0.0.1:%s/  (%s)\n' "$SCHEME" "$PORT" "$KIBRAY_VAR"
     for part in $(part_list); do
         if pid=$(part_pid "$part"); then
             printf '%-12s running, pid %s\n' "$part" "$pid"

@@ -3,7 +3,7 @@
 # The verbs run and stop: one whole system, from packages to the address on the screen.
 need packages build process ports redis postgres daemons demo
 
-PORT=${PORT:-8001} GATEWAYS=1 BROKERS=1 WANT_DETACH=0 WANT_BUILD=1
+SCHEME=http PORT=${PORT:-8001} GATEWAYS=1 BROKERS=1 WANT_DETACH=0 WANT_BUILD=1
 
 system_parse() {
     while (($#)); do
@@ -85,7 +85,7 @@ system_environment() {
 
 # What the other verbs need to know.
 system_save() {
-    (umask 077 && declare -p PORT GATEWAYS BROKERS PUBLIC_REDIS_URL DATABASE_URL SECRET_KEY \
+    (umask 077 && declare -p SCHEME PORT GATEWAYS BROKERS PUBLIC_REDIS_URL DATABASE_URL SECRET_KEY \
         SERVICE_KEY BUILD | sed 's/^declare -[^ ]* /declare -g /; /^declare -g BUILD=/s/BUILD/SYSTEM_BUILD/' \
         >"$RUN/system.env")
 }
@@ -142,7 +142,7 @@ system_down() {
 
 system_address() {
     local user
-    printf '\nKibray is ready at %shttp://127.0.0.1:%s/%s' "$BOLD" "$PORT" "$PLAIN"
+    printf '\nKibray is ready at %s%s://127.0.0.1:%s/%s' "$BOLD" "$SCHEME" "$PORT" "$PLAIN"
     if ((GATEWAYS > 1)); then
         printf ' (gateways on ports %s to %s)' "$PORT" $((PORT + GATEWAYS - 1))
     fi
@@ -187,6 +187,9 @@ verb_run() {
     system_check_ports
     rm -f -- "$RUN"/*.argv "$RUN"/*.env "$RUN"/*.pid
     system_environment
+    if [ -n "${TLS_CERT:-}" ]; then
+        SCHEME=https
+    fi
     system_save
     trap 'system_end 1' EXIT
     trap 'system_end 0' INT TERM HUP
