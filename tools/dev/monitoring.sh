@@ -5,7 +5,20 @@
 need packages build process ports suites
 
 monitoring_promtool() {
-    (cd "$ROOT/monitoring" && promtool check config prometheus.yaml && promtool test rules alerts_test.yaml)
+    (cd "$ROOT/monitoring" && promtool check config prometheus.yaml && promtool test rules alerts_test.yaml) &&
+        monitoring_dashboard
+}
+
+# Are the dashboard's expressions PromQL? promtool reads them as if they were rules.
+monitoring_dashboard() {
+    local file status=0
+    file=$(mktemp /tmp/kibray-dashboard.XXXXXX)
+    jq '[.panels[].targets[]?.expr | gsub("\\$__rate_interval"; "5m")] | to_entries |
+        {groups: [{name: "dashboard", rules: map({record: "expression:\(.key)", expr: .value})}]}' \
+        "$ROOT/monitoring/grafana.json" >"$file"
+    promtool check rules "$file" || status=1
+    rm -f -- "$file"
+    return "$status"
 }
 
 monitoring_end() {
