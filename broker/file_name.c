@@ -204,3 +204,19 @@ int file_name_clean(struct bytes name, struct buf *out)
     }
     return kept_chars > FILE_NAME_MAX_CHARS ? ERR_LIMIT : buf_append(out, bytes_of(text, kept_len));
 }
+
+struct bytes file_name_trim(struct bytes name)
+{
+    struct bytes rest = name;
+    const char *begin = NULL, *end = NULL;
+
+    while (rest.len > 0) {
+        const char *at = rest.ptr;
+        uint32_t c = next_char(&rest);
+        bool is_space = IN(c, SPACES);
+
+        begin = begin || is_space ? begin : at;
+        end = is_space || c == '.' ? end : rest.ptr;
+    }
+    return begin && end ? bytes_of(begin, (size_t)(end - begin)) : BYTES_NONE;
+}

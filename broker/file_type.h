@@ -31,3 +31,6 @@ bool file_name_is_executable(struct bytes name);
  * Errors: ERR_UTF8; ERR_SYNTAX when nothing is left, ERR_LIMIT when too much is; ERR_FULL,
  * ERR_NOMEM. */
 NODISCARD int file_name_clean(struct bytes name, struct buf *out);
+/* The name without spaces and dots at its end and spaces at its beginning; nothing when there is
+ * nothing else. A view of it. */
+struct bytes file_name_trim(struct bytes name);

@@ -5,6 +5,7 @@
 
 #include <utlist.h>
 
+#include "broker/upload_finish.h"
 #include "broker/upload_keep.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -124,6 +125,7 @@ void files_stop(struct files *f)
     if (!f) {
         return;
     }
+    upload_finish_stop(f);
     worker_free(f->pieces);
     worker_free(f->finishers);
     blobs_free(f->blobs);

@@ -30,7 +30,9 @@ struct files {
     struct upload_keep *keep;
     struct file_wait *waiting; /* for a turn, the first one first */
     struct loop_task next;
-    uint32_t turns; /* taken */
+    uint32_t turns;                /* taken */
+    struct finish_wait *to_finish; /* upload_finish.c: the first one first */
+    uint32_t finishing;
 };
 
 struct files_deps { /* all borrowed */

@@ -52,7 +52,7 @@ static bool take_number(struct bytes *text, uint64_t *out)
     bool has_digit = false;
 
     while (text->len > 0 && *text->ptr >= '0' && *text->ptr <= '9') {
-        n = n > (UINT64_MAX - 9) / 10 ? UINT64_MAX / 10 : n * 10 + (uint64_t)(*text->ptr - '0');
+        n = n > (UINT64_MAX - 9) / 10 ? UINT64_MAX : n * 10 + (uint64_t)(*text->ptr - '0');
         has_digit = true;
         *text = bytes_skip(*text, 1);
     }

@@ -34,6 +34,15 @@ static struct blob_name blob_of(const struct request *req)
 
 /* ---- the end ---- */
 
+/* For good: nobody needs its bytes any more. */
+static void refuse(struct request *req, enum upload_verdict verdict)
+{
+    const struct blob_name blob = blob_of(req);
+
+    blobs_drop(req->owner->deps.files->blobs, &blob);
+    upload_fail_verdict(req, verdict);
+}
+
 static void answer_progress(struct request *req, int64_t received, int64_t total)
 {
     const struct blob_name blob = blob_of(req);
@@ -67,7 +76,7 @@ static void on_stored(void *arg, int err, const struct chunk_stored *stored)
         return;
     }
     if (stored->verdict != UPLOAD_OK) {
-        upload_fail_verdict(req, stored->verdict);
+        refuse(req, stored->verdict);
         return;
     }
     f = req->owner->deps.files;
@@ -177,7 +186,7 @@ static void on_place(void *arg, int err, const struct chunk_place *place)
     case UPLOAD_CONFLICT:
         break;
     }
-    upload_fail_verdict(req, place->verdict);
+    refuse(req, place->verdict);
 }
 
 static void reserve(struct request *req)

@@ -14,3 +14,5 @@ void request_upload_done(struct request *req);
 void request_media_done(struct request *req);
 void request_pull_start(struct request *req, const struct up_pull *pull);
 void request_pull_refuse(struct request *req, const struct up_pull *pull);
+/* The request ends: its turn is given back. */
+void request_pull_done(struct request *req);

@@ -27,10 +27,14 @@ static void answer(struct request *req, uint32_t bytes)
     struct down_item item = {.kind = DOWN_PULLED,
                              .pulled = {.offset = w->offset, .blob = w->blob, .bytes = bytes}};
 
-    if (w->has_turn) {
+    request_answer(req, &item);
+}
+
+void request_pull_done(struct request *req)
+{
+    if (req->work.pull.has_turn) {
         files_leave(req->owner->deps.files);
     }
-    request_answer(req, &item);
 }
 
 static void job_free(struct pull_job *job)

@@ -6,6 +6,8 @@
 #include "broker/upload_rules.h"
 #include "proto/server_upload.h"
 
+#define REPLY_MAX_BYTES 65536u /* 4096 indices of five characters, a name encoded */
+
 /* From the envelope to the end of the request. */
 struct upload_work {
     uint64_t received_us;

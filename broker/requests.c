@@ -160,6 +160,8 @@ static void request_end(struct request *req)
         request_media_done(req);
     } else if (req->kind == UP_HISTORY) {
         request_history_done(req);
+    } else if (req->kind == UP_PULL) {
+        request_pull_done(req);
     }
     request_upload_done(req);
     if (req == &r->spare) {

@@ -11,6 +11,7 @@
 #define SHA256_HEX_BYTES 64u
 #define GARBAGE_MAX 64u     /* keys taken at a time */
 #define UPLOAD_CLAIM_MAX 8u /* uploads taken up at a time */
+#define EXPIRE_MAX 1000u    /* uploads, and attachments, forgotten at a time */
 
 /* The numbers are those of sql/0010. */
 enum upload_verdict {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/*   parts -> assemble (a thread) -> upload_done -> upload_complete to the uploader -> message
- *                     '-> what it is not -> upload_refuse -> error to the uploader
+/*   turn -> parts -> assemble (a thread) -> upload_done -> upload_complete to the uploader ->
+ * message
+ *                             '-> what it is not -> upload_refuse -> error to the uploader
  * Called by request_chunk.c for the last chunk and by upload_keep.c for what others left. */
 #include "broker/upload_finish.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <utlist.h>
 
 #include "broker/http_api.h"
 #include "broker/io/assemble.h"
@@ -19,6 +21,7 @@
 
 #define UNFIT "The file is not what its type says."
 #define LOST "Parts of the file were lost. Please send them again."
+#define FINISHING_MAX (2 * FINISH_THREADS) /* while the database answers threads have others */
 #define COMPLETE_MAX_BYTES 16384u /* a name, and its address with each byte of it encoded */
 
 struct finishing {
@@ -52,13 +55,53 @@ static void copy_text(char *out, size_t cap, struct bytes text)
     out[len] = '\0';
 }
 
+/* ---- some at a time ---- */
+
+struct finish_wait { /* then also while its parts are asked for */
+    struct finish_wait *prev, *next;
+    struct files *files;
+    char upload_id[UPLOAD_ID_MAX_BYTES + 1];
+};
+
+static void on_parts(void *arg, int err, const struct file_parts *parts);
+
+static void begin_some(struct files *f)
+{
+    while (f->to_finish && f->finishing < FINISHING_MAX) {
+        struct finish_wait *a = f->to_finish;
+        DL_DELETE(f->to_finish, a);
+        int err = store_upload_parts(f->store, bytes_str(a->upload_id), on_parts, a);
+        if (err) {
+            log_warn("upload_not_finished", LOG_STR("upload", a->upload_id),
+                     LOG_STR("step", "parts"), LOG_ERR(err));
+            mem_free(a);
+        } else {
+            f->finishing++;
+        }
+    }
+}
+
+static void ended(struct files *f)
+{
+    f->finishing--;
+    begin_some(f);
+}
+
+static void finishing_free(struct finishing *w)
+{
+    struct files *f = w->files;
+
+    mem_free(w);
+    ended(f);
+}
+
 /* It goes on when the lease ends. */
 static void give_up(struct finishing *w, const char *step, int err)
 {
     log_warn("upload_not_finished", LOG_STR("upload", w->upload_id), LOG_STR("step", step),
              LOG_ERR(err));
     note("put_off");
-    mem_free(w);
+    finishing_free(w);
 }
 
 /* ---- whom to tell ---- */
@@ -133,6 +176,7 @@ static int encode_post(const struct upload_post *post, struct bytes topic, struc
         .conn = 1, /* of no connection, and with frame_no 0: nobody is answered */
         .frame = {.actor = {post->user_id, post->username, post->avatar, post->is_staff},
                   .topic = topic,
+                  .is_outside = true, /* may have been put out of the channel meanwhile */
                   .msg = {.kind = KIND_CHAT_MESSAGE,
                           .attachments = {post->attachment_id},
                           .attachment_count = 1}}};
@@ -187,7 +231,7 @@ static void on_done(void *arg, int err, const struct finished_upload *done)
                                                     .avatar = done->avatar,
                                                     .is_staff = done->is_staff});
     }
-    mem_free(w);
+    finishing_free(w);
 }
 
 static void on_refused(void *arg, int err, const struct finished_upload *to)
@@ -200,7 +244,7 @@ static void on_refused(void *arg, int err, const struct finished_upload *to)
     }
     note("refused");
     tell_failed(w->files, to, CODE_INVALID_MESSAGE, UNFIT);
-    mem_free(w);
+    finishing_free(w);
 }
 
 static void on_reopened(void *arg, int err, const struct finished_upload *to)
@@ -213,7 +257,7 @@ static void on_reopened(void *arg, int err, const struct finished_upload *to)
     }
     note("lost_parts");
     tell_failed(w->files, to, CODE_SERVICE_UNAVAILABLE, LOST);
-    mem_free(w);
+    finishing_free(w);
 }
 
 static int reopen(struct finishing *w)
@@ -261,12 +305,7 @@ static void run(void *arg)
     w->err = assemble(&w->plan, &w->file);
 }
 
-struct asking { /* while its parts are asked for */
-    struct files *files;
-    char upload_id[UPLOAD_ID_MAX_BYTES + 1];
-};
-
-static struct finishing *finishing_new(const struct asking *a, const struct file_parts *parts)
+static struct finishing *finishing_new(const struct finish_wait *a, const struct file_parts *parts)
 {
     struct finishing *w = mem_zalloc(sizeof(*w) + parts->count * sizeof(w->parts[0]));
 
@@ -295,16 +334,17 @@ static struct finishing *finishing_new(const struct asking *a, const struct file
 
 static void on_parts(void *arg, int err, const struct file_parts *parts)
 {
-    struct asking a = *(struct asking *)arg;
-    struct finishing *w;
+    struct finish_wait a = *(struct finish_wait *)arg;
+    struct finishing *w = NULL;
 
     mem_free(arg);
     if (err || parts->count == 0) {
         log_debug("upload_has_no_parts", LOG_STR("upload", a.upload_id), LOG_ERR(err));
-        return;
+    } else {
+        w = finishing_new(&a, parts);
     }
-    w = finishing_new(&a, parts);
     if (!w) {
+        ended(a.files);
         return;
     }
     err = worker_submit(a.files->finishers, run, on_assembled, w);
@@ -313,19 +353,37 @@ static void on_parts(void *arg, int err, const struct file_parts *parts)
     }
 }
 
+/* Claimed again while it waits here? */
+static bool is_waiting(const struct files *f, struct bytes upload_id)
+{
+    const struct finish_wait *a;
+
+    DL_FOREACH(f->to_finish, a) {
+        if (bytes_eq_str(upload_id, a->upload_id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void upload_finish(struct files *f, struct bytes upload_id)
 {
-    struct asking *a = mem_zalloc(sizeof(*a));
-    int err = ERR_NOMEM;
+    struct finish_wait *a = is_waiting(f, upload_id) ? NULL : mem_zalloc(sizeof(*a));
 
     if (a) {
         a->files = f;
         copy_text(a->upload_id, sizeof(a->upload_id), upload_id);
-        err = store_upload_parts(f->store, upload_id, on_parts, a);
+        DL_APPEND(f->to_finish, a);
+        begin_some(f);
     }
-    if (err) {
+}
+
+void upload_finish_stop(struct files *f)
+{
+    struct finish_wait *a, *tmp;
+
+    DL_FOREACH_SAFE(f->to_finish, a, tmp) {
+        DL_DELETE(f->to_finish, a);
         mem_free(a);
-        log_warn("upload_not_finished", LOG_BYTES("upload", upload_id), LOG_STR("step", "parts"),
-                 LOG_ERR(err));
     }
 }

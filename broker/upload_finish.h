@@ -10,8 +10,12 @@
  * longer is not missed. */
 #define UPLOAD_LEASE_MS 20000u
 
-/* Once upload_stored or upload_claim has said that it is ours. Fails silently: the lease ends. */
+/* Once upload_stored or upload_claim has said that it is ours. Fails silently: the lease ends. Some
+ * are put together at a time; of those that wait only the id is kept, and what another broker has
+ * done meanwhile is not done again. */
 void upload_finish(struct files *f, struct bytes upload_id);
+/* Those that wait are left to others. */
+void upload_finish_stop(struct files *f);
 
 struct upload_post { /* whose message, of what */
     int64_t channel_id, user_id, attachment_id;

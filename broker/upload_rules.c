@@ -21,7 +21,7 @@ static bool is_type(struct bytes type)
         char c = type.ptr[i];
         bool is_plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
         slashes += c == '/';
-        if (!is_plain && (i == 0 || !strchr("/!#$&-^_.+", c))) {
+        if (!is_plain && (i == 0 || c == '\0' || !strchr("/!#$&-^_.+", c))) {
             return false;
         }
     }
@@ -58,10 +58,11 @@ static bool is_allowed(const char *list, struct bytes type)
     return false;
 }
 
-/* Cleaned, then sanitised, then cleaned again of what that has brought to its ends. */
+/* Cleaned, then sanitised, then trimmed of what that has brought to its ends. */
 static int put_name(const struct upload_rules *rules, struct bytes given, struct buf *out)
 {
     struct buf clean, safe;
+    struct bytes name = BYTES_NONE;
     size_t code_points;
     int err;
 
@@ -71,11 +72,9 @@ static int put_name(const struct upload_rules *rules, struct bytes given, struct
     if (err == 0) {
         err = sanitize_text(rules->sanitize_mode, buf_bytes(&clean), &safe, &code_points);
     }
-    if (err == 0 && safe.len == 0) {
-        err = ERR_SYNTAX;
-    }
     if (err == 0) {
-        err = buf_append(out, buf_bytes(&safe));
+        name = file_name_trim(buf_bytes(&safe));
+        err = name.len > 0 ? buf_append(out, name) : ERR_SYNTAX;
     }
     buf_done(&clean);
     buf_done(&safe);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The data of an upload_chunk, taken out of the text before a JSON reader sees it: reading a
  * character at a time it would take most of what a chunk costs. What is cut out is the inside of a
- * string without escapes, so that the rest is JSON exactly if the whole was. Called by
- * client_msg.c. */
+ * string without escapes; if it is good data, the rest is JSON exactly if the whole was, and if
+ * anything is wrong the whole is read again. Called by client_msg.c. */
 #include "proto/client_msg_impl.h"
 
 #define NAME "\"chunk_data\""
@@ -39,6 +39,14 @@ static struct bytes find_data(struct bytes json)
     return bytes_of(rest.ptr, (size_t)(end - rest.ptr));
 }
 
+/* Could a field outside of the data be another "chunk_data", written so or with escapes? Of those
+ * the last one counts, and it might look like the mark. */
+static bool may_have_another(struct bytes text)
+{
+    return text.len > 0 &&
+           (memchr(text.ptr, '\\', text.len) || memmem(text.ptr, text.len, NAME, strlen(NAME)));
+}
+
 int client_cut_chunk(struct bytes json, struct arena *arena, struct bytes *out_rest,
                      struct bytes *out_data)
 {
@@ -49,7 +57,8 @@ int client_cut_chunk(struct bytes json, struct arena *arena, struct bytes *out_r
 
     *out_rest = json;
     *out_data = BYTES_NONE;
-    if (data.len < CHUNK_CUT_MIN_BYTES / 2) {
+    if (data.len < CHUNK_CUT_MIN_BYTES / 2 ||
+        may_have_another(bytes_of(data.ptr + data.len, after)) || memchr(json.ptr, '\\', before)) {
         return 0;
     }
     rest = arena_alloc(arena, before + strlen(CHUNK_CUT_MARK) + after);

@@ -250,7 +250,7 @@ int client_msg_parse(struct bytes json, struct arena *arena, struct client_msg *
     if (!err) {
         err = parse(rest, chunk, arena, &msg);
     }
-    if (chunk.len > 0 && msg.kind != KIND_UPLOAD_CHUNK) {
+    if (chunk.len > 0 && (err || msg.kind != KIND_UPLOAD_CHUNK)) {
         err = parse(json, BYTES_NONE, arena, &msg); /* what was cut may be part of something */
     }
     if (err) {

@@ -94,7 +94,7 @@ int store_upload_expire(struct store *s, uint32_t idle_s, uint32_t unused_s, sto
                         void *arg)
 {
     struct store_request request = {.store = s, .arg = arg, .fn.done = fn};
-    struct pg_i64 most = pg_i64_of(GARBAGE_MAX), idle = pg_i64_of(idle_s),
+    struct pg_i64 most = pg_i64_of(EXPIRE_MAX), idle = pg_i64_of(idle_s),
                   unused = pg_i64_of(unused_s);
     const struct pg_param params[] = {pg_param_i64(&most), pg_param_i64(&idle),
                                       pg_param_i64(&unused)};

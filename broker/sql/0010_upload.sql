@@ -84,6 +84,19 @@ $$;
 CREATE TRIGGER upload_chunk_gone AFTER DELETE ON upload_chunk
     FOR EACH ROW WHEN (OLD.state < 2) EXECUTE FUNCTION upload_chunk_gone();
 
+-- One that is being put together may have left its file there, or be about to.
+CREATE FUNCTION upload_gone() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO storage_garbage (key, due_at)
+    SELECT 'file/' || OLD.storage_name || '/' || part, now() + interval '5 minutes'
+      FROM (VALUES ('data'), ('thumb')) AS p (part) ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER upload_gone AFTER DELETE ON upload
+    FOR EACH ROW WHEN (OLD.is_complete AND OLD.attachment_id IS NULL)
+    EXECUTE FUNCTION upload_gone();
+
 CREATE FUNCTION chat_attachment_gone() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO storage_garbage (key)
@@ -127,6 +140,9 @@ BEGIN
     IF hits <> cardinality(a_id) THEN
         RAISE EXCEPTION 'an attachment is in use' USING ERRCODE = 'KB001';
     END IF;
+    UPDATE chat_message m SET deleted_at = m.deleted_at /* in the same batch: emptied again */
+      FROM unnest(x_channel, x_message) AS x (channel, message)
+     WHERE m.channel_id = x.channel AND m.id = x.message AND m.deleted_at IS NOT NULL;
 END
 $$;
 
@@ -192,8 +208,9 @@ BEGIN
 END
 $$;
 
--- A place for a chunk. It need not outlive a crash of the database: what it leads to does. With code 0 it is to be stored under `part`, then upload_stored. What is
--- there already with the same bytes is 7.
+-- A place for a chunk. It need not outlive a crash of the database: what it leads to does. With
+-- code 0 it is to be stored under `part`, then upload_stored. What is there already with the same
+-- bytes is 7.
 CREATE FUNCTION upload_reserve(a_id text, person bigint, a_index integer, a_size integer,
                                a_digest text, a_gateway text, a_conn bigint,
                                OUT code integer, OUT a_part bigint, OUT a_storage text,
@@ -210,7 +227,13 @@ BEGIN
         code := CASE WHEN u.id IS NULL THEN 1 ELSE 2 END;
         RETURN;
     END IF;
-    UPDATE upload x SET touched_at = now(), gateway = a_gateway, conn = a_conn WHERE x.id = a_id;
+    code := upload_may_enter(u.channel_id, person); /* not any more, maybe */
+    IF code <> 0 THEN
+        RETURN;
+    END IF;
+    UPDATE upload x SET touched_at = now(), gateway = a_gateway, conn = a_conn /* seldom */
+     WHERE x.id = a_id AND (u.gateway <> a_gateway OR u.conn <> a_conn
+                            OR u.touched_at < now() - interval '1 minute');
     SELECT * INTO c FROM upload_chunk x WHERE x.upload_id = a_id AND x.chunk_index = a_index;
     SELECT coalesce(sum(x.size) FILTER (WHERE x.state > 0), 0),
            coalesce(sum(x.size) FILTER (WHERE x.chunk_index <> a_index), 0)
@@ -291,8 +314,12 @@ BEGIN
     VALUES (u.channel_id, u.user_id, u.file_size, u.file_name, u.file_type, a_sha256,
             u.storage_name, a_thumbnail, a_bytes)
     RETURNING id INTO attachment;
+    posted := u.is_posted AND upload_may_enter(u.channel_id, u.user_id) = 0;
     UPDATE upload x SET attachment_id = attachment, attempts = 1, touched_at = now(),
-                        lease_until = now() + lease_ms * interval '1 millisecond'
+                        is_posted = posted,
+                        lease_until = CASE WHEN posted
+                                      THEN now() + lease_ms * interval '1 millisecond'
+                                      ELSE '-infinity' END
      WHERE x.id = a_id;
     INSERT INTO storage_garbage (key)
     SELECT 'part/' || c.storage_name || '/' || c.part FROM upload_chunk c
@@ -300,7 +327,6 @@ BEGIN
     UPDATE upload_chunk c SET state = 2 WHERE c.upload_id = a_id;
     a_gateway := u.gateway;
     a_conn := u.conn;
-    posted := u.is_posted;
     SELECT a.username, coalesce(p.avatar, ''), a.is_staff INTO a_username, a_avatar, a_is_staff
       FROM auth_user a LEFT JOIN user_profile p ON p.user_id = a.id WHERE a.id = u.user_id;
 END
@@ -309,26 +335,27 @@ $$;
 -- The file is not what it was said to be: it is forgotten. Gives who is told.
 CREATE FUNCTION upload_refuse(a_id text, OUT a_gateway text, OUT a_conn bigint)
 LANGUAGE plpgsql AS $$
-DECLARE
-    name text;
 BEGIN
     DELETE FROM upload x WHERE x.id = a_id AND x.attachment_id IS NULL
-    RETURNING x.gateway, x.conn, x.storage_name INTO a_gateway, a_conn, name;
-    INSERT INTO storage_garbage (key)
-    SELECT 'file/' || name || '/' || part FROM (VALUES ('data'), ('thumb')) AS p (part)
-     WHERE name IS NOT NULL ON CONFLICT DO NOTHING;
+    RETURNING x.gateway, x.conn INTO a_gateway, a_conn;
 END
 $$;
 
 -- Chunks that were not there, or not as they came, when the file was to be put together (a machine
--- has lost power): they are missing again. Gives who is told.
+-- has lost power): they are missing again. Gives who is told; nobody when it is done by now, or was
+-- reopened by another broker.
 CREATE FUNCTION upload_reopen(a_id text, parts bigint[], OUT a_gateway text, OUT a_conn bigint)
 LANGUAGE plpgsql AS $$
 BEGIN
-    UPDATE upload x SET is_complete = false, lease_until = '-infinity', touched_at = now()
-     WHERE x.id = a_id AND x.attachment_id IS NULL RETURNING x.gateway, x.conn
-      INTO a_gateway, a_conn;
+    PERFORM FROM upload x WHERE x.id = a_id AND x.attachment_id IS NULL FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
     DELETE FROM upload_chunk c WHERE c.upload_id = a_id AND c.part = ANY (parts);
+    IF FOUND THEN
+        UPDATE upload x SET is_complete = false, lease_until = '-infinity', touched_at = now()
+         WHERE x.id = a_id RETURNING x.gateway, x.conn INTO a_gateway, a_conn;
+    END IF;
 END
 $$;
 
@@ -347,6 +374,7 @@ $$;
 
 -- Work that a broker has left: files that are complete and not put together (posts false), and
 -- attachments whose message has not come (posts true). Taken for lease_ms; after `tries` no more.
+-- Each upload of which nothing is left to do is looked at once.
 CREATE FUNCTION upload_claim(at_most bigint, lease_ms bigint, tries bigint)
 RETURNS TABLE (a_id text, posts boolean, attachment bigint, channel bigint, person bigint,
                username text, avatar text, is_staff boolean)
@@ -354,16 +382,21 @@ LANGUAGE plpgsql AS $$
 BEGIN
     RETURN QUERY
     WITH due AS MATERIALIZED (
-        SELECT u.id FROM upload u LEFT JOIN chat_attachment a ON a.id = u.attachment_id
+        SELECT u.id, u.lease_until, u.attachment_id IS NULL OR (u.is_posted AND EXISTS (
+                   SELECT FROM chat_attachment a
+                    WHERE a.id = u.attachment_id AND a.message_id IS NULL)) AS is_left
+          FROM upload u
          WHERE u.is_complete AND u.lease_until < now()
            AND u.lease_until > now() - interval '1 hour' AND u.attempts < tries
-           AND (u.attachment_id IS NULL OR (u.is_posted AND a.id IS NOT NULL
-                                            AND a.message_id IS NULL))
-         ORDER BY u.lease_until LIMIT at_most FOR UPDATE OF u SKIP LOCKED),
+         ORDER BY u.lease_until LIMIT 500 FOR UPDATE SKIP LOCKED),
+    over AS (
+        UPDATE upload u SET lease_until = '-infinity'
+          FROM due d WHERE u.id = d.id AND NOT d.is_left),
     taken AS (
         UPDATE upload u SET attempts = u.attempts + 1,
                             lease_until = now() + lease_ms * interval '1 millisecond'
-          FROM due WHERE u.id = due.id RETURNING u.*)
+          FROM (SELECT d.id FROM due d WHERE d.is_left ORDER BY d.lease_until LIMIT at_most) d
+         WHERE u.id = d.id RETURNING u.*)
     SELECT t.id, t.attachment_id IS NOT NULL, coalesce(t.attachment_id, 0), t.channel_id,
            t.user_id, p.username::text, coalesce(f.avatar, '')::text, p.is_staff
       FROM taken t JOIN auth_user p ON p.id = t.user_id
@@ -372,7 +405,7 @@ END
 $$;
 
 -- What nobody has touched for idle_s goes, and attachments that came into no message within
--- unused_s. Gives how many.
+-- unused_s. Gives how many. Others wait on the same connection: not more than some rows at a time.
 CREATE FUNCTION upload_expire(at_most bigint, idle_s bigint, unused_s bigint)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
@@ -380,8 +413,14 @@ DECLARE
     attachments bigint;
 BEGIN
     DELETE FROM upload u WHERE u.id IN (
-        SELECT x.id FROM upload x WHERE x.touched_at < now() - idle_s * interval '1 second'
-           AND x.lease_until < now() ORDER BY x.touched_at LIMIT at_most FOR UPDATE SKIP LOCKED);
+        SELECT s.id FROM (
+            SELECT t.id, sum((SELECT count(*) FROM upload_chunk c WHERE c.upload_id = t.id))
+                         OVER (ORDER BY t.touched_at, t.id) AS chunks
+              FROM (SELECT x.id, x.touched_at FROM upload x
+                     WHERE x.touched_at < now() - idle_s * interval '1 second'
+                       AND x.lease_until < now()
+                     ORDER BY x.touched_at LIMIT at_most FOR UPDATE SKIP LOCKED) t) s
+         WHERE s.chunks <= 10000);
     GET DIAGNOSTICS uploads = ROW_COUNT;
     DELETE FROM chat_attachment a WHERE a.id IN (
         SELECT x.id FROM chat_attachment x WHERE x.message_id IS NULL

@@ -86,6 +86,9 @@ static void give_turn(void *arg)
 int files_enter(struct files *f, files_turn_fn *fn, void *arg)
 {
     (void)f;
+    if (fake_files.turn_err != 0) {
+        return fake_files.turn_err;
+    }
     later(&(struct answer){.fn.turn = fn, .arg = arg}, give_turn);
     return 0;
 }
@@ -107,23 +110,34 @@ void upload_finish(struct files *f, struct bytes upload_id)
 static void complete_blob(void *arg)
 {
     struct answer a = take(arg);
+    int err = a.err == 0 && fake_files.blob.len == 0 ? ERR_NOT_FOUND : a.err;
 
-    a.fn.blob(a.arg, fake_files.blob.len > 0 ? 0 : ERR_NOT_FOUND, fake_files.blob);
+    a.fn.blob(a.arg, err, err == 0 ? fake_files.blob : BYTES_NONE);
+}
+
+/* 0 with the answer under way, or the error of the submit. */
+static int ask_blob(struct answer *answer, fake_later_fn *complete)
+{
+    answer->err = fake_fault_next(&fake_files.blob_fault);
+    if (answer->err != 0 && fake_files.blob_fault.at_submit) {
+        return answer->err;
+    }
+    later(answer, complete);
+    return 0;
 }
 
 int blobs_read(struct blobs *b, const struct blob_name *name, blob_done_fn *fn, void *arg)
 {
     (void)b;
     (void)name;
-    later(&(struct answer){.fn.blob = fn, .arg = arg}, complete_blob);
-    return 0;
+    return ask_blob(&(struct answer){.fn.blob = fn, .arg = arg}, complete_blob);
 }
 
 static void complete_put(void *arg)
 {
     struct answer a = take(arg);
 
-    a.fn.blob(a.arg, 0, BYTES_NONE);
+    a.fn.blob(a.arg, a.err, BYTES_NONE);
 }
 
 int blobs_put(struct blobs *b, const struct blob_name *name, struct bytes data, blob_done_fn *fn,
@@ -132,8 +146,7 @@ int blobs_put(struct blobs *b, const struct blob_name *name, struct bytes data, 
     (void)b;
     (void)name;
     fake_files.put_bytes = data.len;
-    later(&(struct answer){.fn.blob = fn, .arg = arg}, complete_put);
-    return 0;
+    return ask_blob(&(struct answer){.fn.blob = fn, .arg = arg}, complete_put);
 }
 
 void blobs_drop(struct blobs *b, const struct blob_name *name)
@@ -154,7 +167,7 @@ int storage_stage(struct storage *s, const char *key, struct bytes data)
 int storage_get(struct storage *s, const char *key, uint64_t offset, size_t len, struct buf *out)
 {
     (void)s;
-    (void)offset;
+    fake_files.offset = offset;
     copy(fake_files.key, sizeof(fake_files.key), bytes_str(key));
     for (size_t i = 0; i < len && fake_files.storage_err == 0; i++) {
         if (buf_append_char(out, 'x') != 0) {
@@ -168,7 +181,10 @@ int storage_link(struct storage *s, const char *key, const struct storage_link *
                  struct buf *out_url)
 {
     (void)s;
-    (void)link;
+    copy(fake_files.disposition, sizeof(fake_files.disposition), link->disposition);
+    if (fake_files.storage_err != 0) {
+        return fake_files.storage_err;
+    }
     return buf_printf(out_url, "https://s3.test/bucket/%s?signature", key);
 }
 
@@ -185,6 +201,7 @@ int store_upload_start(struct store *s, const struct new_upload *u, store_upload
 {
     (void)s;
     fake_files.upload = *u;
+    fake_files.by = u->by;
     copy(fake_files.upload_id, sizeof(fake_files.upload_id), u->by.upload_id);
     copy(fake_files.storage_name, sizeof(fake_files.storage_name), u->storage_name);
     copy(fake_files.file_name, sizeof(fake_files.file_name), u->file_name);
@@ -198,6 +215,7 @@ int store_upload_cancel(struct store *s, const struct upload_by *by, store_uploa
     (void)s;
     copy(fake_files.upload_id, sizeof(fake_files.upload_id), by->upload_id);
     fake_files.cancels++;
+    fake_files.by = *by;
     return ask(&(struct answer){.fn.upload = fn, .arg = arg}, complete_verdict);
 }
 
@@ -214,6 +232,7 @@ int store_upload_resume(struct store *s, const struct upload_by *by, int64_t cha
     (void)s;
     (void)channel_id;
     (void)file_size;
+    fake_files.by = *by;
     copy(fake_files.upload_id, sizeof(fake_files.upload_id), by->upload_id);
     return ask(&(struct answer){.fn.resume = fn, .arg = arg}, complete_resume);
 }
@@ -229,6 +248,7 @@ int store_chunk_reserve(struct store *s, const struct new_chunk *c, store_place_
 {
     (void)s;
     fake_files.chunk = *c;
+    fake_files.by = c->by;
     copy(fake_files.digest, sizeof(fake_files.digest), c->digest);
     copy(fake_files.chunk_upload_id, sizeof(fake_files.chunk_upload_id), c->by.upload_id);
     return ask(&(struct answer){.fn.place = fn, .arg = arg}, complete_place);
@@ -264,8 +284,8 @@ int store_attachment(struct store *s, int64_t id, int64_t user_id, store_attachm
                      void *arg)
 {
     (void)s;
-    (void)id;
-    (void)user_id;
+    fake_files.attachment_id = id;
+    fake_files.user_id = user_id;
     return ask(&(struct answer){.fn.attachment = fn, .arg = arg}, complete_attachment);
 }
 

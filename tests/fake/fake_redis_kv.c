@@ -204,7 +204,34 @@ static void list_fields(struct bytes key, struct redis_value *out)
     }
 }
 
-/* The one script there is: HSET, PEXPIRE, and the number of fields if the field is new. */
+static int64_t number_of(struct bytes text)
+{
+    char digits[32];
+
+    snprintf(digits, sizeof(digits), "%.*s", BYTES_FMT(text));
+    return (int64_t)strtoull(digits, NULL, 10);
+}
+
+/* The script of uploads: so many bytes more, if that is not over the limit. */
+static int64_t take_bytes(const struct bytes *argv, size_t argc)
+{
+    struct key *k;
+
+    if (argc != 6 || !memmem(argv[1].ptr, argv[1].len, "INCRBY", 6)) {
+        abort();
+    }
+    k = get_key(argv[3]);
+    if (k->number + number_of(argv[4]) > number_of(argv[5])) {
+        return 0;
+    }
+    if (k->number == 0) {
+        expire(argv[3], BYTES_LIT("60000"));
+    }
+    k->number += number_of(argv[4]);
+    return 1;
+}
+
+/* The script of places: HSET, PEXPIRE, and the number of fields if the field is new. */
 static int64_t take_place(const struct bytes *argv, size_t argc)
 {
     bool is_new;
@@ -223,7 +250,7 @@ static void perform(const struct bytes *argv, size_t argc, struct redis_value *o
 
     out->type = REDIS_INT;
     if (bytes_eq_str(name, "EVAL")) {
-        out->number = take_place(argv, argc);
+        out->number = argc == 6 ? take_bytes(argv, argc) : take_place(argv, argc);
     } else if (bytes_eq_str(name, "HDEL")) {
         out->number = remove_fields(argv[1], argv + 2, argc - 2);
     } else if (bytes_eq_str(name, "HLEN")) {

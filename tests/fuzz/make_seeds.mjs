@@ -161,5 +161,12 @@ const frames = {
   batch_update: '{"type":"batch_update","updates":[{"type":"typing","is_typing":true},{"a":{"b":[1,2.5,null]}}]}',
   refresh_token: '{"type":"refresh_token","token":"aaa.bbb.ccc"}',
   utf8: '{"type":"chat_message","message":"grüße \u2028 😀"}',
+  chunk_cut: '{"type":"upload_chunk","upload_id":"u","chunk_index":7,"chunk_data":"' +
+    "QUJD".repeat(300) + '"}',
+  chunk_twice: '{"type":"upload_chunk","upload_id":"u","chunk_index":7,"chunk_data":"' +
+    "QUJD".repeat(300) + '","chunk_data":"="}',
+  chunk_control: '{"type":"upload_chunk","client_id":"c","chunk_data":"' + "QUJD".repeat(300) +
+    '\n","upload_id":"u","chunk_index":7}',
+  chunk_nested: '{"type":"batch_update","updates":[{"chunk_data":"' + "QUJD".repeat(300) + '"}]}',
 };
 for (const [name, text] of Object.entries(frames)) save("client_msg", name, text);

@@ -523,6 +523,20 @@ void bench_say(uint32_t partition, uint64_t entry, const char *topic, const char
     submit(partition, entry, &env);
 }
 
+void bench_post(uint32_t partition, uint64_t entry, const char *topic, int64_t attachment_id)
+{
+    struct up_envelope env = {.kind = UP_FRAME, .conn = 1};
+
+    env.frame.topic = bytes_str(topic);
+    env.frame.is_outside = true;
+    env.frame.actor.user_id = 10;
+    env.frame.actor.username = BYTES_LIT("ann");
+    env.frame.msg.kind = KIND_CHAT_MESSAGE;
+    env.frame.msg.attachments[0] = attachment_id;
+    env.frame.msg.attachment_count = 1;
+    submit(partition, entry, &env);
+}
+
 void bench_join(uint32_t partition, uint64_t entry, const char *topic, uint64_t conn)
 {
     struct up_envelope env = {.kind = UP_JOIN, .conn = conn};

@@ -89,6 +89,8 @@ void bench_own(uint32_t partition, struct entry_id last);
 
 /* One entry with one envelope, read from the stream of its partition. */
 void bench_say(uint32_t partition, uint64_t entry, const char *topic, const char *client_id);
+/* A message of nobody's socket with this attachment, as upload_finish.c asks for it. */
+void bench_post(uint32_t partition, uint64_t entry, const char *topic, int64_t attachment_id);
 void bench_join(uint32_t partition, uint64_t entry, const char *topic, uint64_t conn);
 void bench_leave(uint32_t partition, uint64_t entry, const char *topic, uint64_t conn,
                  bool is_clean);
