@@ -7,6 +7,7 @@
 #include "broker/io/storage.h"
 #include "broker/jwt_token.h"
 #include "broker/sanitize.h"
+#include "common/redis_url.h"
 #include "common/log.h"
 #include "proto/limits.h"
 #include "proto/stream_keys.h"
@@ -40,7 +41,9 @@ const struct conf_row broker_conf_rows[] = {
      .unit = "",
      .def = "redis://127.0.0.1:6379/0",
      .is_secret = true,
-     .help = "Redis: redis://[:password@]host[:port][/db] or unix:///path[?db=n]."},
+     .help = "redis://[:password@]host[:port][/db], unix:///path[?db=n], or "
+             "redis+sentinel://[:password@]host[:port][,host[:port]]/service[/"
+             "db][?sentinel_password=p]."},
     {.name = "redis-prefix",
      .env = "REDIS_PREFIX",
      .type = CONF_STR,
@@ -578,13 +581,12 @@ static int check_storage(const struct broker_conf *c, struct buf *problem)
 
 int broker_conf_check(const struct broker_conf *c, struct buf *out_problem)
 {
-    struct bytes redis = text_of(c->redis_url);
     struct bytes database = text_of(c->database_url);
     int err;
 
-    if (!has_scheme(redis, "redis://") && !has_scheme(redis, "unix://")) {
+    if (redis_url_check(c->redis_url) != 0) {
         return tell(out_problem, ERR_SYNTAX,
-                    "REDIS_URL begins with neither redis:// nor unix://, or ends there.");
+                    "REDIS_URL is no redis://, unix:// or redis+sentinel:// address.");
     }
     if (database.len == 0) {
         return tell(out_problem, ERR_MISSING, "DATABASE_URL is not set.");

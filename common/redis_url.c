@@ -5,6 +5,7 @@
 #include "common/bytes.h"
 
 #define REDIS_PORT_DEFAULT 6379u
+#define SENTINEL_PORT_DEFAULT 26379u
 
 /* Splits `text` at the first `c`; without one, everything is before it. */
 static bool split(struct bytes text, char c, struct bytes *out_before, struct bytes *out_after)
@@ -131,10 +132,10 @@ static int parse_login(struct bytes login, struct redis_url *out)
 }
 
 /* "host", "host:port", "[v6]", "[v6]:port" */
-static int parse_host(struct bytes text, struct redis_url *out)
+static int parse_host(struct bytes text, uint32_t port_default, char *out_host, uint16_t *out_port)
 {
     struct bytes host, port, rest;
-    uint32_t number = REDIS_PORT_DEFAULT;
+    uint32_t number = port_default;
     bool has_port;
     int err;
 
@@ -158,26 +159,102 @@ static int parse_host(struct bytes text, struct redis_url *out)
             return ERR_RANGE;
         }
     }
-    out->port = (uint16_t)number;
-    return copy_plain(host, out->host, REDIS_URL_PART_MAX);
+    *out_port = (uint16_t)number;
+    return copy_plain(host, out_host, REDIS_URL_PART_MAX);
+}
+
+/* Takes the login off the front, if there is one. */
+static int take_login(struct bytes *rest, struct redis_url *out)
+{
+    const char *at = rest->len > 0 ? memrchr(rest->ptr, '@', rest->len) : NULL;
+    size_t len;
+    int err;
+
+    if (!at) {
+        return 0;
+    }
+    len = (size_t)(at - rest->ptr);
+    err = parse_login(bytes_of(rest->ptr, len), out);
+    *rest = bytes_skip(*rest, len + 1);
+    return err;
+}
+
+static int parse_database(struct bytes text, struct redis_url *out)
+{
+    return text.len > 0 ? parse_number(text, REDIS_URL_DB_MAX, &out->db) : 0;
 }
 
 static int parse_tcp(struct bytes rest, struct redis_url *out)
 {
-    const char *at = rest.len > 0 ? memrchr(rest.ptr, '@', rest.len) : NULL;
     struct bytes host, db;
+    int err = take_login(&rest, out);
+
+    (void)split(rest, '/', &host, &db);
+    if (err == 0) {
+        err = parse_database(db, out);
+    }
+    return err != 0 ? err : parse_host(host, REDIS_PORT_DEFAULT, out->host, &out->port);
+}
+
+static int parse_sentinel_hosts(struct bytes list, struct redis_sentinels *out)
+{
+    bool is_more = true;
+    struct bytes item;
     int err = 0;
 
-    if (at) {
-        size_t len = (size_t)(at - rest.ptr);
+    while (err == 0 && is_more) {
+        if (out->count == REDIS_SENTINELS_MAX) {
+            return ERR_LIMIT;
+        }
+        is_more = split(list, ',', &item, &list);
+        err = parse_host(item, SENTINEL_PORT_DEFAULT, out->at[out->count].host,
+                         &out->at[out->count].port);
+        out->count++;
+    }
+    return err;
+}
 
-        err = parse_login(bytes_of(rest.ptr, len), out);
-        rest = bytes_skip(rest, len + 1);
+static int parse_sentinel(struct bytes rest, struct redis_url *out)
+{
+    const struct bytes key = BYTES_LIT("sentinel_password=");
+    struct redis_sentinels *s = &out->sentinels;
+    struct bytes hosts, service, db, query;
+    int err;
+
+    if (split(rest, '?', &rest, &query) && !bytes_has_prefix(query, key)) {
+        return ERR_SYNTAX;
     }
-    if (err == 0 && split(rest, '/', &host, &db) && db.len > 0) {
-        err = parse_number(db, REDIS_URL_DB_MAX, &out->db);
+    err = percent_decode(bytes_skip(query, query.len > 0 ? key.len : 0), s->password,
+                         REDIS_URL_PART_MAX);
+    if (err == 0) {
+        err = take_login(&rest, out);
     }
-    return err != 0 ? err : parse_host(host, out);
+    (void)split(rest, '/', &hosts, &rest);
+    (void)split(rest, '/', &service, &db);
+    if (err == 0) {
+        err = parse_sentinel_hosts(hosts, s);
+    }
+    if (err == 0) {
+        err = copy_plain(service, s->service, REDIS_URL_PART_MAX);
+    }
+    return err != 0 ? err : parse_database(db, out);
+}
+
+int redis_url_set_address(struct redis_url *url, struct bytes host, struct bytes port)
+{
+    uint32_t number = 0;
+    int err = parse_number(port, UINT16_MAX, &number);
+
+    if (err == 0 && number == 0) {
+        err = ERR_RANGE;
+    }
+    if (err == 0) {
+        err = copy_plain(host, url->host, REDIS_URL_PART_MAX);
+    }
+    if (err == 0) {
+        url->port = (uint16_t)number;
+    }
+    return err;
 }
 
 int redis_url_parse(const char *text, struct redis_url *out)
@@ -190,9 +267,18 @@ int redis_url_parse(const char *text, struct redis_url *out)
         err = parse_tcp(bytes_skip(all, 8), &url);
     } else if (bytes_has_prefix(all, BYTES_LIT("unix://"))) {
         err = parse_unix(bytes_skip(all, 7), &url);
+    } else if (bytes_has_prefix(all, BYTES_LIT("redis+sentinel://"))) {
+        err = parse_sentinel(bytes_skip(all, 17), &url);
     }
     if (err == 0) {
         *out = url;
     }
     return err;
+}
+
+int redis_url_check(const char *text)
+{
+    struct redis_url ignored;
+
+    return redis_url_parse(text, &ignored) == 0 ? 0 : ERR_SYNTAX;
 }

@@ -11,6 +11,7 @@
 #include "common/io/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/redis_url.h"
 #include "gateway/events.h"
 #include "gateway/gateway_metrics.h"
 #include "gateway/gateway_glue.h"

@@ -75,7 +75,8 @@ const struct conf_row gateway_conf_rows[] = {
      "What all key names in Redis begin with."},
     {"redis-url", "REDIS_URL", CONF_STR, AT(redis_url), "",
      "redis://127.0.0.1:6379/0", 0, 0, NULL, true, false,
-     "redis://[:password@]host[:port][/db] or unix:///path[?db=n]."},
+     "redis://[:password@]host[:port][/db], unix:///path[?db=n], or "
+     "redis+sentinel://[:password@]host[:port][,host[:port]]/service[/db][?sentinel_password=p]."},
     {"tls-cert", "TLS_CERT", CONF_STR, AT(tls_cert), "", "", 0, 0, NULL, false, false,
      "PEM file with the certificate chain of the client port, the server's own first; SIGHUP reads it "
      "anew. Empty is no TLS."},

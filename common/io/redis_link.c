@@ -7,14 +7,17 @@
  *        ^                   |                    |                        |
  *        +---- backoff ------+--- lost, refused, or no answer in time -----+
  *
- * A user may free the link inside any of its callbacks: `depth` counts the calls that still stand
- * on it, and the last one out takes the memory down. */
+ * With Sentinels CONNECTING begins with asking them, each time: the primary may have changed. A
+ * user may free the link in any of its callbacks: `depth` counts the calls that still stand on it,
+ * and the last one out takes the memory down. */
 #include "common/io/redis_link.h"
 
 #include "common/backoff.h"
 #include "common/buf.h"
 #include "common/io/clock.h"
+#include "common/io/redis_greeting.h"
 #include "common/io/redis_pending.h"
+#include "common/io/redis_resolver.h"
 #include "common/io/redis_wire.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -39,13 +42,13 @@ struct redis_link {
     void *arg;
 
     enum link_state state;
-    struct redis_wire *wire; /* CONNECTING and later */
+    struct redis_resolver *resolver; /* NULL without Sentinels */
+    struct redis_wire *wire;         /* CONNECTING and later */
     struct redis_pending_ring pending;
     uint64_t answered_count; /* of this link's whole life */
     uint64_t suspect;        /* answered_count + 1 when the oldest command was found late */
     struct buf command;
-    struct loop_timer *retry;
-    struct loop_timer *watchdog;
+    struct loop_timer *retry, *watchdog;
     struct backoff backoff;
     uint64_t up_since_ms;
     char run_id[REDIS_RUN_ID_MAX + 1];
@@ -68,6 +71,7 @@ static void leave(struct redis_link *l)
     }
     loop_timer_free(l->retry);
     loop_timer_free(l->watchdog);
+    redis_resolver_free(l->resolver);
     redis_pending_done(&l->pending);
     buf_done(&l->command);
     mem_free(l->name);
@@ -122,6 +126,7 @@ static void lose(struct redis_link *l, const char *why, bool is_timeout)
     }
     l->state = LINK_WAITING;
     loop_timer_stop(l->watchdog);
+    redis_resolver_stop(l->resolver);
     redis_wire_free(l->wire);
     l->wire = NULL;
     if (was_up && now_ms - l->up_since_ms >= STABLE_MS) {
@@ -164,7 +169,7 @@ static int submit(struct redis_link *l, const struct bytes *argv, size_t argc, r
     return 0;
 }
 
-/* A step of the greeting that must succeed: login, database, and not loading its data any more. */
+/* A step that must succeed: login, database, and not loading its data any more. */
 static void on_greeted(void *arg, int err, const struct redis_value *v)
 {
     struct redis_link *l = arg;
@@ -172,6 +177,17 @@ static void on_greeted(void *arg, int err, const struct redis_value *v)
     if (err == ERR_REMOTE && l->state == LINK_GREETING) {
         report_error(l, v);
         lose(l, "greeting refused", false);
+    }
+}
+
+/* A Sentinel may still name a primary that was one. */
+static void on_role(void *arg, int err, const struct redis_value *v)
+{
+    struct redis_link *l = arg;
+
+    if (l->state == LINK_GREETING && !l->is_freed &&
+        (err != 0 || !bytes_eq_str(redis_value_bytes(redis_value_at(v, 0)), "master"))) {
+        lose(l, "not the primary", false);
     }
 }
 
@@ -199,32 +215,14 @@ static void on_server_info(void *arg, int err, const struct redis_value *v)
     l->events.on_up(l->arg, bytes_str(l->run_id), is_new);
 }
 
-static int send_login(struct redis_link *l)
+static int send_step(void *arg, enum redis_greeting_step step, const struct bytes *argv,
+                     size_t argc)
 {
-    struct bytes argv[3] = {BYTES_LIT("AUTH")};
-    size_t argc = 1;
+    static redis_reply_fn *const answers[] = {[REDIS_STEP_MUST] = on_greeted,
+                                              [REDIS_STEP_ROLE] = on_role,
+                                              [REDIS_STEP_INFO] = on_server_info};
 
-    if (l->url.password[0] == '\0') {
-        return 0;
-    }
-    if (l->url.user[0] != '\0') {
-        argv[argc++] = bytes_str(l->url.user);
-    }
-    argv[argc++] = bytes_str(l->url.password);
-    return submit(l, argv, argc, on_greeted, l);
-}
-
-static int send_database(struct redis_link *l)
-{
-    char text[16];
-    struct buf number = {.data = text, .cap = sizeof(text) - 1, .max = sizeof(text) - 1};
-    int err = l->url.db > 0 ? buf_append_i64(&number, l->url.db) : 0;
-
-    if (err != 0 || number.len == 0) {
-        return err;
-    }
-    return submit(l, (const struct bytes[]){BYTES_LIT("SELECT"), buf_bytes(&number)}, 2, on_greeted,
-                  l);
+    return submit(arg, argv, argc, answers[step], arg);
 }
 
 static void on_open(void *arg)
@@ -234,25 +232,7 @@ static void on_open(void *arg)
 
     enter(l);
     l->state = LINK_GREETING;
-    err = send_login(l);
-    if (err == 0) {
-        err = send_database(l);
-    }
-    /* A name that Redis refuses is not worth an outage: the error is only counted. */
-    if (err == 0) {
-        err = submit(
-            l,
-            (const struct bytes[]){BYTES_LIT("CLIENT"), BYTES_LIT("SETNAME"), bytes_str(l->name)},
-            3, NULL, NULL);
-    }
-    /* Unlike INFO, PING fails while the server loads its data or asks for a login. */
-    if (err == 0) {
-        err = submit(l, (const struct bytes[]){BYTES_LIT("PING")}, 1, on_greeted, l);
-    }
-    if (err == 0) {
-        err = submit(l, (const struct bytes[]){BYTES_LIT("INFO"), BYTES_LIT("server")}, 2,
-                     on_server_info, l);
-    }
+    err = redis_greeting_send(&l->url, l->name, send_step, l);
     if (err != 0) {
         lose(l, err_name(err), false);
     }
@@ -279,18 +259,40 @@ static void on_closed(void *arg, const char *why)
     leave(l);
 }
 
-static void on_retry(void *arg)
+static void connect_now(struct redis_link *l)
 {
     static const struct redis_wire_events events = {on_open, on_reply, on_closed};
+
+    l->wire = redis_wire_new(l->loop, &l->url, &events, l);
+    if (!l->wire) {
+        lose(l, "cannot connect", false);
+    }
+}
+
+static void on_resolved(void *arg, struct bytes host, struct bytes port)
+{
+    struct redis_link *l = arg;
+
+    enter(l);
+    if (redis_url_set_address(&l->url, host, port) != 0) {
+        lose(l, "no Sentinel knows the primary", false);
+    } else {
+        connect_now(l);
+    }
+    leave(l);
+}
+
+static void on_retry(void *arg)
+{
     struct redis_link *l = arg;
 
     enter(l);
     l->state = LINK_CONNECTING;
-    l->wire = redis_wire_new(l->loop, &l->url, &events, l);
-    if (l->wire) {
-        loop_timer_start(l->watchdog, GREETING_MAX_MS, 0);
+    loop_timer_start(l->watchdog, GREETING_MAX_MS, 0);
+    if (l->resolver) {
+        redis_resolver_start(l->resolver);
     } else {
-        lose(l, "cannot connect", false);
+        connect_now(l);
     }
     leave(l);
 }
@@ -324,6 +326,7 @@ struct redis_link *redis_link_new(struct loop *loop, const struct redis_link_con
 {
     struct redis_link *l = mem_zalloc(sizeof(*l));
     uint64_t seed;
+    bool is_good;
 
     if (!l) {
         return NULL;
@@ -344,7 +347,12 @@ struct redis_link *redis_link_new(struct loop *loop, const struct redis_link_con
     l->name = mem_dup_str(bytes_str(conf->name));
     l->retry = loop_timer_new(loop, on_retry, l);
     l->watchdog = loop_timer_new(loop, on_watchdog, l);
-    if (!l->name || !l->retry || !l->watchdog || redis_url_parse(conf->url, &l->url) != 0) {
+    is_good = l->name && l->retry && l->watchdog && redis_url_parse(conf->url, &l->url) == 0;
+    if (is_good && l->url.sentinels.count > 0) {
+        l->resolver = redis_resolver_new(loop, &l->url.sentinels, on_resolved, l);
+        is_good = l->resolver != NULL;
+    }
+    if (!is_good) {
         redis_link_free(l);
         return NULL;
     }
@@ -364,6 +372,7 @@ void redis_link_free(struct redis_link *l)
         loop_timer_stop(l->retry);
         loop_timer_stop(l->watchdog);
     }
+    redis_resolver_stop(l->resolver);
     redis_wire_free(l->wire);
     l->wire = NULL;
     complete_all(l, false);
@@ -381,20 +390,10 @@ int redis_link_command(struct redis_link *l, const struct bytes *argv, size_t ar
     if (l->state != LINK_UP) {
         return ERR_UNAVAILABLE;
     }
-    if (l->pending.count >= REDIS_LINK_PENDING_MAX) {
-        return ERR_BUSY;
-    }
-    return submit(l, argv, argc, fn, arg);
+    return l->pending.count < REDIS_LINK_PENDING_MAX ? submit(l, argv, argc, fn, arg) : ERR_BUSY;
 }
 
 size_t redis_link_pending(const struct redis_link *l)
 {
     return l->pending.count;
-}
-
-int redis_url_check(const char *url)
-{
-    struct redis_url ignored;
-
-    return redis_url_parse(url, &ignored) == 0 ? 0 : ERR_SYNTAX;
 }

@@ -30,9 +30,8 @@ const struct redis_value *redis_value_at(const struct redis_value *v, size_t i);
 typedef void redis_reply_fn(void *arg, int err, const struct redis_value *v);
 
 struct redis_link_conf {
-    const char *url;     /* redis://[[user]:password@]host[:port][/db] or
-                            unix:///path[?db=n]; see common/redis_url.h */
-    const char *name;    /* CLIENT SETNAME and logs: "gateway-1/read" */
+    const char *url;  /* redis://…, unix://… or redis+sentinel://…: see common/redis_url.h */
+    const char *name; /* CLIENT SETNAME and logs: "gateway-1/read" */
     uint32_t timeout_ms; /* no answer to the oldest command for so long = broken; 0 = never.
                             A link for blocking reads gives more than its BLOCK time. */
 };
@@ -56,5 +55,3 @@ bool redis_link_is_up(const struct redis_link *l);
 NODISCARD int redis_link_command(struct redis_link *l, const struct bytes *argv, size_t argc,
                                  redis_reply_fn *fn, void *arg);
 size_t redis_link_pending(const struct redis_link *l);
-/* Is the url well-formed? 0 or ERR_SYNTAX. For settings checks. */
-NODISCARD int redis_url_check(const char *url);

@@ -143,11 +143,6 @@ size_t redis_link_pending(const struct redis_link *l)
     return count;
 }
 
-int redis_url_check(const char *url)
-{
-    return bytes_has_prefix(bytes_str(url), BYTES_LIT("redis://")) ? 0 : ERR_SYNTAX;
-}
-
 /* --- what the test does ---------------------------------------------------------------------- */
 
 void fake_redis_up(unsigned number, const char *run_id, bool is_new_server)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/redis_url.h"
 #include "common/metrics.h"
 #include "tests/integration/link_probe.h"
 

@@ -48,6 +48,62 @@ static void good_urls(void **state)
     }
 }
 
+static void sentinel_urls(void **state)
+{
+    static const char long_list[] = "redis+sentinel://a,b,c,d,e,f,g,h,i/s";
+    struct redis_url url;
+
+    (void)state;
+    assert_int_equal(
+        redis_url_parse(
+            "redis+sentinel://me:p%40w@a,10.0.0.2:5000,[::1]:6/main/3?sentinel_password=q%2F",
+            &url),
+        0);
+    assert_int_equal(url.sentinels.count, 3);
+    assert_string_equal(url.sentinels.at[0].host, "a");
+    assert_int_equal(url.sentinels.at[0].port, 26379);
+    assert_string_equal(url.sentinels.at[1].host, "10.0.0.2");
+    assert_int_equal(url.sentinels.at[1].port, 5000);
+    assert_string_equal(url.sentinels.at[2].host, "::1");
+    assert_int_equal(url.sentinels.at[2].port, 6);
+    assert_string_equal(url.sentinels.service, "main");
+    assert_string_equal(url.sentinels.password, "q/");
+    assert_string_equal(url.user, "me");
+    assert_string_equal(url.password, "p@w");
+    assert_int_equal(url.db, 3);
+    assert_int_equal(redis_url_parse("redis+sentinel://a/s", &url), 0);
+    assert_int_equal(url.sentinels.count, 1);
+    assert_int_equal(url.db, 0);
+    assert_string_equal(url.sentinels.password, "");
+    assert_int_equal(redis_url_parse("redis://a/1", &url), 0);
+    assert_int_equal(url.sentinels.count, 0);
+    assert_int_equal(redis_url_parse(long_list, &url), ERR_LIMIT);
+    assert_int_equal(redis_url_parse("redis+sentinel://a", &url), ERR_SYNTAX);
+    assert_int_equal(redis_url_parse("redis+sentinel://a/", &url), ERR_SYNTAX);
+    assert_int_equal(redis_url_parse("redis+sentinel:///s", &url), ERR_SYNTAX);
+    assert_int_equal(redis_url_parse("redis+sentinel://a,/s", &url), ERR_SYNTAX);
+    assert_int_equal(redis_url_parse("redis+sentinel://a:0/s", &url), ERR_RANGE);
+    assert_int_equal(redis_url_parse("redis+sentinel://a/s/99999999", &url), ERR_RANGE);
+    assert_int_equal(redis_url_parse("redis+sentinel://a/s?x=1", &url), ERR_SYNTAX);
+}
+
+static void what_a_sentinel_answers(void **state)
+{
+    struct redis_url url;
+
+    (void)state;
+    assert_int_equal(redis_url_parse("redis+sentinel://a/s/2", &url), 0);
+    assert_int_equal(redis_url_set_address(&url, BYTES_LIT("10.0.0.9"), BYTES_LIT("7001")), 0);
+    assert_string_equal(url.host, "10.0.0.9");
+    assert_int_equal(url.port, 7001);
+    assert_int_equal(redis_url_set_address(&url, BYTES_NONE, BYTES_LIT("1")), ERR_SYNTAX);
+    assert_int_equal(redis_url_set_address(&url, BYTES_LIT("h x"), BYTES_LIT("1")), ERR_SYNTAX);
+    assert_int_equal(redis_url_set_address(&url, BYTES_LIT("h"), BYTES_LIT("0")), ERR_RANGE);
+    assert_int_equal(redis_url_set_address(&url, BYTES_LIT("h"), BYTES_LIT("65536")), ERR_RANGE);
+    assert_int_equal(redis_url_set_address(&url, BYTES_LIT("h"), BYTES_LIT("-1")), ERR_SYNTAX);
+    assert_string_equal(url.host, "10.0.0.9");
+}
+
 static void bad_urls(void **state)
 {
     static const struct {
@@ -117,6 +173,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_urls),
+        cmocka_unit_test(sentinel_urls),
+        cmocka_unit_test(what_a_sentinel_answers),
         cmocka_unit_test(bad_urls),
         cmocka_unit_test(lengths),
     };
