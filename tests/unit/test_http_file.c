@@ -306,7 +306,7 @@ static void test_names(void **state)
 /* No byte of a name leaves the line that it is in. */
 static void test_no_name_breaks_a_header(void **state)
 {
-    char name[1];
+    char name[1] = "";
     struct http_file file = {.name = bytes_of(name, 1), .type = BYTES_LIT("text/plain")};
     struct buf out;
 
@@ -329,7 +329,7 @@ static void test_no_name_breaks_a_header(void **state)
 /* The longest name that is stored, all of it encoded, fits into what a gateway takes. */
 static void test_the_longest_name_fits(void **state)
 {
-    char name[STORED_NAME_MAX_BYTES], etag[65];
+    char name[STORED_NAME_MAX_BYTES] = "", etag[65] = "";
     struct http_file file = {.name = bytes_of(name, sizeof(name)),
                              .type = BYTES_LIT("text/plain"),
                              .etag = bytes_of(etag, sizeof(etag)),
