@@ -41,7 +41,7 @@ COPY --from=build /out/ /
 COPY --from=web /src/web/dist/ /usr/share/kibray/web/
 COPY --chmod=755 packaging/container/kibray-entrypoint packaging/container/kibray-health /usr/bin/
 # Nothing that runs here may be missing a library.
-RUN kibray-gateway --help >/dev/null && kibray-broker --version && ! ldd /usr/bin/kibray-inspect | grep 'not found'
+RUN kibray-gateway --version && kibray-broker --version && ! ldd /usr/bin/kibray-inspect | grep 'not found'
 
 ENV WEB_ROOT=/usr/share/kibray/web STORAGE_ROOT=/var/lib/kibray/media METRICS_ADDRESS=0.0.0.0 METRICS_PORT=9100
 USER 10001:10001

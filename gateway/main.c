@@ -88,6 +88,9 @@ int main(int argc, char **argv)
     buf_init(&text, TEXT_MAX);
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         code = print(conf_help(gateway_conf_rows, gateway_conf_row_count, &text), &text);
+    } else if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        code =
+            printf("kibray-gateway " KIBRAY_VERSION "\n") > 0 ? GATEWAY_EXIT_OK : GATEWAY_EXIT_OS;
     } else if (argc == 2 && strcmp(argv[1], "--config-markdown") == 0) {
         code = print(conf_markdown(gateway_conf_rows, gateway_conf_row_count, &text), &text);
     } else {

@@ -326,3 +326,16 @@ describe('the dev script', () => {
     await rm(folder, { recursive: true });
   });
 });
+
+describe('the programs say', () => {
+  for (const name of ['kibray-gateway', 'kibray-broker']) {
+    test(`${name} --version and --help`, async () => {
+      const program = path.join(process.env.KIBRAY_BUILD ?? path.join(ROOT, 'build'), 'bin', name);
+      const version = await run(program, ['--version']);
+      assert.match(version.stdout, new RegExp(`^${name} \\d+\\.\\d+\\.\\d+\\n$`));
+      const help = await run(program, ['--help']);
+      assert.equal(help.code, 0);
+      assert.match(help.stdout, /--redis-url/);
+    });
+  }
+});

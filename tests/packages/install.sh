@@ -39,6 +39,7 @@ check "the gateway links" not grep -q 'not found' <(ldd /usr/bin/kibray-gateway)
 check "the inspector links" not grep -q 'not found' <(ldd /usr/bin/kibray-inspect)
 check "kibray-gateway --help" grep -q REDIS_URL <(kibray-gateway --help)
 check "kibray-broker --help" grep -q DATABASE_URL <(kibray-broker --help)
+check "kibray-gateway --version" kibray-gateway --version
 check "kibray-broker --version" kibray-broker --version
 check "the users are there" id kibray-gateway kibray-broker
 check "settings are for root alone" owner_is /etc/kibray/broker.env "root 600"

@@ -59,5 +59,8 @@ verb_k8s_check() {
             die "k8s/overlays/$overlay does not render"
         k8s_validate "$K8S_TOOLS/$overlay.yaml" || die "k8s/overlays/$overlay is not valid"
     done
+    step "Check the alerts as a PrometheusRule"
+    "$ROOT/tools/prometheus-rule" >"$K8S_TOOLS/rule.yaml"
+    k8s_validate "$K8S_TOOLS/rule.yaml" || die "tools/prometheus-rule"
     python3 "$ROOT/tools/dev/k8s-rules" "$K8S_TOOLS"/{dev,production}.yaml || die "k8s/ breaks our own rules"
 }

@@ -17,6 +17,7 @@ readonly PACKAGES_E2E=(chromium python3 python3-django python3-djangorestframewo
     python3-djangorestframework-simplejwt python3-argon2 python3-psycopg2 python3-cryptography)
 readonly PACKAGES_CHECK=(clang clang-format clang-tidy codespell shellcheck python3 git)
 readonly PACKAGES_CLANG=(clang libclang-rt-14-dev llvm)
+readonly PACKAGES_MONITORING=(prometheus python3 python3-yaml)
 readonly NODE_MAJOR_MIN=18
 
 # packages_missing PACKAGE…: prints those that are not installed.
