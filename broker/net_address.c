@@ -3,7 +3,7 @@
  * that users have named. */
 #include "broker/net_address.h"
 
-#include <string.h>
+#include "common/ip_prefix.h"
 
 struct block {
     unsigned char prefix[16];
@@ -47,11 +47,7 @@ static const struct {
 
 static bool is_in(const unsigned char *ip, const struct block *b)
 {
-    size_t whole = b->bits / 8;
-    unsigned mask = 0xff00u >> (b->bits % 8) & 0xff;
-
-    return memcmp(ip, b->prefix, whole) == 0 &&
-           (mask == 0 || (ip[whole] & mask) == (b->prefix[whole] & mask));
+    return ip_has_prefix(ip, b->prefix, b->bits);
 }
 
 static bool is_public_4(const unsigned char *ip)

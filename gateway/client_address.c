@@ -4,6 +4,8 @@
 
 #include <arpa/inet.h>
 
+#include "common/ip_prefix.h"
+
 #define HOPS_MAX 32u /* entries looked at, over all lines */
 #define V4_PREFIX_BITS 96u
 
@@ -39,19 +41,10 @@ static void format_ip(const unsigned char ip[16], char out[CLIENT_ADDRESS_MAX])
     }
 }
 
-static bool is_in_network(const unsigned char ip[16], const unsigned char prefix[16], unsigned bits)
-{
-    size_t whole = bits / 8;
-    unsigned mask = 0xff00u >> (bits % 8) & 0xff;
-
-    return memcmp(ip, prefix, whole) == 0 &&
-           (mask == 0 || (ip[whole] & mask) == (prefix[whole] & mask));
-}
-
 static bool is_trusted(const struct trusted_proxies *trusted, const unsigned char ip[16])
 {
     for (size_t i = 0; i < trusted->count; i++) {
-        if (is_in_network(ip, trusted->networks[i].prefix, trusted->networks[i].bits)) {
+        if (ip_has_prefix(ip, trusted->networks[i].prefix, trusted->networks[i].bits)) {
             return true;
         }
     }

@@ -1,20 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* A few threads beside the loop, for password hashing. Jobs wait in a bounded queue, run on a
- * thread, and complete on the loop's thread:
+/* A few threads beside the loop, for password hashing and files. Jobs wait in a bounded queue, run
+ * on a thread, and complete on the loop's thread:
  *
  *      loop:    submit -> waiting -.                   .-> done callbacks
  *      threads:                     '-> run -> finished'   (loop_waker between them)
  *
  * The lists are the only data that two threads share; one mutex guards them. Memory is taken and
- * given back on the loop's thread alone. */
+ * given back on the loop's thread alone. The threads are nice: with processors short, chats go
+ * before files. */
 #include "broker/io/worker.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "common/mem.h"
+
+#define NICENESS 5 /* about a third of the loop's share, when both want a whole processor */
 
 struct job {
     struct job *next;
@@ -86,6 +91,8 @@ static void *thread_main(void *arg)
     struct worker *w = arg;
     struct job *j;
 
+    /* Linux keeps this per thread; where it is per process it must not be done. */
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
     while ((j = wait_for_job(w)) != NULL) {
         j->run(j->arg);
         pthread_mutex_lock(&w->mutex);
