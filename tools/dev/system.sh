@@ -3,7 +3,7 @@
 # The verbs run and stop: one whole system, from packages to the address on the screen.
 need packages build web process ports redis postgres daemons demo
 
-SCHEME=http PORT=${PORT:-8001} GATEWAYS=1 BROKERS=1 WANT_DETACH=0 WANT_BUILD=1
+SCHEME=http PORT=${PORT:-8001} GATEWAYS=1 BROKERS=1 WANT_DETACH=0 WANT_BUILD=1 FOLLOW_PID=
 
 system_parse() {
     while (($#)); do
@@ -157,12 +157,11 @@ system_address() {
 }
 
 system_follow() {
-    local tail_pid
     printf 'Ctrl-C stops everything. The daemons say:\n'
     tail -q -n 0 -F -- "$LOG"/broker*.log "$LOG"/gateway*.log &
-    tail_pid=$!
+    FOLLOW_PID=$!
     # Returns when a signal comes (the trap ends the script).
-    wait "$tail_pid"
+    wait "$FOLLOW_PID"
 }
 
 # The trap of a run in the foreground, and of one that has not become ready.
@@ -171,6 +170,9 @@ system_end() {
     trap '' INT TERM HUP
     step "Stopping"
     system_down
+    if [ -n "$FOLLOW_PID" ]; then
+        kill "$FOLLOW_PID" 2>/dev/null || true      # Ctrl-C reaches it too, a plain kill does not
+    fi
     exit "$1"
 }
 
