@@ -15,6 +15,16 @@ static void on_reload_signal(void *gateway)
     gateway_reload(gateway);
 }
 
+/* While nobody listens it waits, instead of ending the process. */
+static void let_hangup_in(bool is_in)
+{
+    sigset_t hangup;
+
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    (void)sigprocmask(is_in ? SIG_UNBLOCK : SIG_BLOCK, &hangup, NULL);
+}
+
 static void on_stop_signal(void *gateway)
 {
     gateway_stop(gateway);
@@ -48,6 +58,7 @@ static int run_life(const struct gateway_conf *conf, uint32_t worker)
     interrupt = loop_signal_new(loop, SIGINT, on_stop_signal, g);
     if (conf->tls_cert[0] != '\0') { /* without files to read anew it ends the process, as usual */
         hangup = loop_signal_new(loop, SIGHUP, on_reload_signal, g);
+        let_hangup_in(true);
     }
     if (term && interrupt) {
         loop_run(loop);
@@ -56,6 +67,7 @@ static int run_life(const struct gateway_conf *conf, uint32_t worker)
 out:
     loop_signal_free(term);
     loop_signal_free(interrupt);
+    let_hangup_in(conf->tls_cert[0] == '\0');
     loop_signal_free(hangup);
     gateway_free(g);
     loop_free(loop);
@@ -71,6 +83,7 @@ int life_run(void *arg, uint32_t worker)
 
     snprintf(process, sizeof(process), conf->workers > 1 ? "%s/%u" : "%s", conf->name, worker);
     log_set_process(process);
+    let_hangup_in(conf->tls_cert[0] == '\0');
     do {
         code = run_life(conf, worker);
     } while (code == GATEWAY_EXIT_AGAIN);

@@ -75,7 +75,8 @@ static int run(struct gateway_conf *conf, const struct conf_input *input, struct
     if (err != 0) {
         return life_start_failed(conf, err);
     }
-    return conf->workers > 1 ? workers_run(conf->workers, life_run, conf) : life_run(conf, 0);
+    return conf->workers > 1 ? workers_run(conf->workers, conf->tls_cert[0] != '\0', life_run, conf)
+                             : life_run(conf, 0);
 }
 
 int main(int argc, char **argv)

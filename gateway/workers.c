@@ -37,7 +37,8 @@ struct family {
     worker_fn *fn;
     void *arg;
     sigset_t signals, old_signals;
-    bool is_stopping;
+    bool is_stopping, reloads;
+    bool has_served; /* a worker has lived for START_MS: settings and ports were good */
     int exit_code;
 };
 
@@ -95,7 +96,8 @@ static void on_ended(struct family *f, uint32_t i, int status)
     if (f->is_stopping) {
         return;
     }
-    if (is_hopeless(code) && lived_ms < START_MS) {
+    f->has_served = f->has_served || lived_ms >= START_MS;
+    if (is_hopeless(code) && !f->has_served) {
         stop(f, code);
         return;
     }
@@ -130,6 +132,8 @@ static bool tend(struct family *f)
             start(f, i);
         }
         is_any_alive = is_any_alive || w->pid > 0;
+        f->has_served =
+            f->has_served || (w->pid > 0 && clock_mono_ms() - w->started_ms >= START_MS);
     }
     return is_any_alive || !f->is_stopping;
 }
@@ -147,14 +151,16 @@ static bool init(struct family *f, uint32_t count)
     sigaddset(&f->signals, SIGTERM);
     sigaddset(&f->signals, SIGINT);
     sigaddset(&f->signals, SIGCHLD);
-    sigaddset(&f->signals, SIGHUP);
+    if (f->reloads) {
+        sigaddset(&f->signals, SIGHUP);
+    }
     return f->workers && sigprocmask(SIG_BLOCK, &f->signals, &f->old_signals) == 0;
 }
 
-int workers_run(uint32_t count, worker_fn *fn, void *arg)
+int workers_run(uint32_t count, bool reloads, worker_fn *fn, void *arg)
 {
     const struct timespec wait = {.tv_nsec = WAIT_MS * 1000000L};
-    struct family f = {.fn = fn, .arg = arg};
+    struct family f = {.fn = fn, .arg = arg, .reloads = reloads};
 
     if (!init(&f, count)) {
         mem_free(f.workers);
@@ -165,7 +171,7 @@ int workers_run(uint32_t count, worker_fn *fn, void *arg)
         if (signum == SIGTERM || signum == SIGINT) {
             stop(&f, GATEWAY_EXIT_OK);
         } else if (signum == SIGHUP) {
-            signal_all(&f, SIGHUP); /* read TLS files anew, or end and be started again */
+            signal_all(&f, SIGHUP);
         }
         reap(&f);
     }

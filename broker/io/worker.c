@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/mem.h"
@@ -92,7 +91,7 @@ static void *thread_main(void *arg)
     struct job *j;
 
     /* Linux keeps this per thread; where it is per process it must not be done. */
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICENESS);
+    (void)!nice(NICENESS);
     while ((j = wait_for_job(w)) != NULL) {
         j->run(j->arg);
         pthread_mutex_lock(&w->mutex);

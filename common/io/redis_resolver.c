@@ -65,7 +65,7 @@ static void on_open(void *arg)
 
     if (err == 0) {
         err = send_command(r, REDIS_STEP_MUST, question, 3);
-        r->answers_to_skip--;
+        r->answers_to_skip -= err == 0;
     }
     if (err != 0) {
         ask_next(r);

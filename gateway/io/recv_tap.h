@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* Lets the port see what libwebsockets reads from a socket before libwebsockets does. See
- * recv_tap.c for how and why. */
+ * recv_tap.c for how and why. Of the loop's thread alone: another one must use recvfrom(). */
 #include <stdbool.h>
 #include <sys/types.h>
 #include "common/err.h"

@@ -29,6 +29,16 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* Nobody is there to type it: a key with a password is refused. */
+static int no_password(char *out, int size, int is_writing, void *arg)
+{
+    (void)out;
+    (void)size;
+    (void)is_writing;
+    (void)arg;
+    return -1;
+}
+
 static int explain(struct buf *out, const char *what, const char *file)
 {
     char why[OPENSSL_TEXT_MAX] = "";
@@ -64,6 +74,7 @@ static bool set_policy(SSL_CTX *context)
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                   SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* tickets are enough */
+    SSL_CTX_set_default_passwd_cb(context, no_password);
     SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
     return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
            SSL_CTX_set_cipher_list(context, CIPHERS_1_2) == 1 &&

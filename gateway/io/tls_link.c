@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The pump of one connection. Every event of either side leads to work(), which moves what can be
  * moved, ends what has ended, and says what to wait for. Reads of a whole record leave nothing in
- * OpenSSL that the kernel would not report again, so waiting for descriptors is enough. */
+ * OpenSSL that the kernel would not report again, so waiting for descriptors is enough.
+ *
+ * Not recv(): that name is the loop's (recv_tap.c), whose table this thread must not look into. */
 #include "gateway/io/tls_link.h"
 
 #include <errno.h>
@@ -15,7 +17,8 @@
 
 #define HANDSHAKE_STEPS_PER_TURN 4u /* about 4 ms; open connections wait no longer for new ones */
 #define ROUNDS_PER_TURN 8u          /* records one way, then the other connections get their turn */
-#define CLOSING_MS 5000u            /* for the client to close too; the port itself lingers 2 s */
+#define RECORDS_PER_FLUSH 32u /* the smallest records that a client may ask for are 512 bytes */
+#define CLOSING_MS 5000u      /* for the client to close too; the port itself lingers 2 s */
 /* A client that takes nothing for so long. The port gives it up much sooner, but while bytes wait
  * here its end of file behind them is not seen. */
 #define STALLED_MS 60000u
@@ -95,11 +98,15 @@ static void shake(struct tls_link *l)
     char byte;
     int result;
 
-    if (recv(l->plain_fd, &byte, 1, MSG_PEEK) == 0) {
+    if (all->handshakes_left == 0) {
+        return; /* the event comes again; even a look costs too much when thousands wait */
+    }
+    all->handshakes_left--;
+    loop_at_turn_end(all->loop, &all->turn_end);
+    l->wants_write = false;
+    if (recvfrom(l->plain_fd, &byte, 1, MSG_PEEK, NULL, NULL) == 0) {
         l->is_broken = true; /* the gateway waited long enough */
-    } else if (all->handshakes_left > 0) {
-        all->handshakes_left--;
-        loop_at_turn_end(all->loop, &all->turn_end);
+    } else {
         ERR_clear_error();
         result = SSL_accept(l->ssl);
         if (result == 1) {
@@ -117,29 +124,30 @@ static void shake(struct tls_link *l)
 
 /* ---- client to gateway ---- */
 
-/* Returns how much the gateway took; -1: it is gone. */
-static ssize_t give_plain(struct tls_link *l, const char *data, size_t len)
+/* Returns how much of it is done with. When the gateway has closed its end nobody wants it any
+ * more, but what was written there before still goes out to the client. */
+static size_t give_plain(struct tls_link *l, const char *data, size_t len)
 {
     ssize_t n = send(l->plain_fd, data, len, MSG_NOSIGNAL);
 
-    return n < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : n;
+    if (n < 0) {
+        return errno == EAGAIN || errno == EINTR ? 0 : len;
+    }
+    return (size_t)n;
 }
 
-static bool flush_to_plain(struct tls_link *l)
+static void flush_to_plain(struct tls_link *l)
 {
-    ssize_t n = l->to_plain.len > 0 ? give_plain(l, l->to_plain.data, l->to_plain.len) : 0;
-
-    if (n > 0) {
-        buf_consume(&l->to_plain, (size_t)n);
+    if (l->to_plain.len > 0) {
+        buf_consume(&l->to_plain, give_plain(l, l->to_plain.data, l->to_plain.len));
     }
-    return n >= 0;
 }
 
 /* One record. Returns whether there may be more. */
 static bool move_in(struct tls_link *l)
 {
     char *room = l->all->room;
-    ssize_t taken;
+    size_t taken;
     int n;
 
     ERR_clear_error();
@@ -149,8 +157,7 @@ static bool move_in(struct tls_link *l)
         return false;
     }
     taken = give_plain(l, room, (size_t)n);
-    if (taken < 0 ||
-        (taken < n && buf_append(&l->to_plain, bytes_of(room + taken, (size_t)(n - taken))) != 0)) {
+    if (buf_append(&l->to_plain, bytes_of(room + taken, (size_t)n - taken)) != 0) {
         l->is_broken = true;
         return false;
     }
@@ -159,10 +166,7 @@ static bool move_in(struct tls_link *l)
 
 static void pump_in(struct tls_link *l)
 {
-    if (!flush_to_plain(l)) {
-        l->is_broken = true;
-        return;
-    }
+    flush_to_plain(l);
     for (unsigned i = 0; i < ROUNDS_PER_TURN && l->to_plain.len == 0 && !l->client_ended; i++) {
         if (!move_in(l)) {
             break;
@@ -190,11 +194,12 @@ static bool give_client(struct tls_link *l, const char *data, size_t len, size_t
     return !l->is_broken;
 }
 
+/* Of one call OpenSSL takes a record at most, and a client may have asked for small ones. */
 static bool flush_to_client(struct tls_link *l)
 {
-    size_t taken = 0;
+    size_t taken = 1;
 
-    if (l->to_client.len > 0) {
+    for (unsigned i = 0; i < RECORDS_PER_FLUSH && taken > 0 && l->to_client.len > 0; i++) {
         if (!give_client(l, l->to_client.data, l->to_client.len, &taken)) {
             return false;
         }
@@ -210,7 +215,7 @@ static bool flush_to_client(struct tls_link *l)
 static bool move_out(struct tls_link *l)
 {
     char *room = l->all->room;
-    ssize_t n = recv(l->plain_fd, room, TLS_RECORD_BYTES, 0);
+    ssize_t n = recvfrom(l->plain_fd, room, TLS_RECORD_BYTES, 0, NULL, NULL);
     size_t taken;
 
     if (n <= 0) {
@@ -225,9 +230,26 @@ static bool move_out(struct tls_link *l)
             l->is_broken = true;
         }
         due_start(&l->all->stalled, &l->due, clock_mono_ms());
-        return false;
+        return flush_to_client(l);
     }
     return true;
+}
+
+/* close_notify; that of the client is not waited for. */
+static void tell_client(struct tls_link *l)
+{
+    int result;
+
+    ERR_clear_error();
+    result = SSL_shutdown(l->ssl);
+    if (result < 0 && SSL_get_error(l->ssl, result) == SSL_ERROR_WANT_WRITE) {
+        l->wants_write = true;
+        due_start(&l->all->stalled, &l->due, clock_mono_ms());
+        return;
+    }
+    l->is_client_told = true;
+    (void)shutdown(l->fd, SHUT_WR);
+    due_start(&l->all->closing, &l->due, clock_mono_ms());
 }
 
 static void pump_out(struct tls_link *l)
@@ -245,10 +267,7 @@ static void pump_out(struct tls_link *l)
     if (!l->plain_ended) {
         due_stop(&l->due);
     } else if (!l->is_client_told) {
-        l->is_client_told = true;
-        (void)SSL_shutdown(l->ssl); /* close_notify; that of the client is not waited for */
-        (void)shutdown(l->fd, SHUT_WR);
-        due_start(&l->all->closing, &l->due, clock_mono_ms());
+        tell_client(l);
     }
 }
 
@@ -256,7 +275,7 @@ static void pump_out(struct tls_link *l)
 
 static void watch(struct tls_link *l)
 {
-    int client = l->wants_write ? LOOP_WRITE : 0;
+    int client = l->wants_write || l->to_client.len > 0 ? LOOP_WRITE : 0;
     int plain = l->to_plain.len > 0 ? LOOP_WRITE : 0;
 
     if (!l->client_ended && l->to_plain.len == 0) {
@@ -271,11 +290,11 @@ static void watch(struct tls_link *l)
 
 static void work(struct tls_link *l)
 {
-    l->wants_write = false;
     if (!l->is_shaken) {
         shake(l);
     }
     if (l->is_shaken) {
+        l->wants_write = false;
         pump_in(l);
         if (!l->is_broken) {
             pump_out(l);

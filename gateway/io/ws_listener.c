@@ -84,7 +84,8 @@ static bool accept_one(struct ws_port *p)
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
     format_address(&from, text);
     if (p->tls && tls_front_take(p->tls, fd, &fd) != 0) {
-        return false; /* no descriptors, or far too many handshakes: this one is closed */
+        pause_accepting(p, EMFILE); /* or far too many handshakes; this one is closed */
+        return false;
     }
     ws_http_accept(p, fd, text);
     return true;

@@ -2,6 +2,7 @@
 // TLS ended by the gateway itself: what it speaks, what it refuses, and that all else stays as it
 // is without; new certificates while sockets are open.
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -164,6 +165,24 @@ describe('what goes over it', () => {
     assert.equal(response.status, 200, response.url);
     assert.equal(sha256(Buffer.from(await response.arrayBuffer())), sha256(data));
     await client.close();
+  });
+
+  test('a client with small records gets all of a long answer', { timeout: 60_000 }, async () => {
+    const token = await system.token('alice');
+    const client = await Client.chat(system, 'general', { user: 'alice' });
+    const data = randomBytes(300_000);
+    data.write('%PDF-1.4\n');
+    const done = await upload(client, data);
+    await client.close();
+    const url = done.attachment?.url ?? done.file_url;
+    const child = spawn('openssl', ['s_client', '-quiet', '-no_ign_eof', '-maxfraglen', '512', '-connect',
+      `127.0.0.1:${system.info.port}`], { stdio: ['pipe', 'pipe', 'ignore'] });
+    child.stdin.write(`GET ${url} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+    const pieces = [];
+    child.stdout.on('data', (piece) => pieces.push(piece));
+    await once(child, 'exit');
+    const answer = Buffer.concat(pieces);
+    assert.equal(sha256(answer.subarray(answer.indexOf('\r\n\r\n') + 4)), sha256(data), `${answer.length} bytes`);
   });
 
   test('a slow reader is closed with 4413, and holds nobody up', { timeout: 120_000 }, async () => {
