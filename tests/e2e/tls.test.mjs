@@ -249,3 +249,41 @@ test('a stop tells who can resume so, over TLS too', async () => {
   const codes = (await Promise.all(clients.map((client) => client.closed))).map(({ code }) => code);
   assert.ok(codes.every((code) => code === 1012), `${codes}`);
 });
+
+describe('two workers', () => {
+  let family;
+  before(async () => {
+    await useCertificate('first');
+    family = await start({ env: { WORKERS: '2', TLS_CERT: path.join(folder, 'cert.pem'),
+      TLS_KEY: path.join(folder, 'key.pem') } });
+  });
+  after(() => family.stop());
+
+  const parent = () => family.info.pids.gateway[0];
+  const workers = async () => (await readFile(`/proc/${parent()}/task/${parent()}/children`, 'utf8')).trim().split(' ');
+  const commonName = async () => {
+    const socket = tls.connect({ host: '127.0.0.1', port: family.info.port, rejectUnauthorized: false });
+    await once(socket, 'secureConnect');
+    const { CN } = socket.getPeerCertificate().subject;
+    socket.destroy();
+    return CN;
+  };
+
+  test('all read new files; with bad ones no more than the worker that must start is away', async () => {
+    await until(async () => (await workers()).length === 2, 10_000, 'two workers');
+    await useCertificate('second');
+    process.kill(parent(), 'SIGHUP');
+    await until(async () => (await Promise.all(Array.from({ length: 12 }, commonName))).every((name) => name === 'second'),
+      10_000, 'the second certificate from both');
+    await new Promise((resolve) => setTimeout(resolve, 1200));      // they have lived for a second
+    await writeFile(path.join(folder, 'key.pem'), 'no key');
+    const [killed, other] = await workers();
+    process.kill(Number(killed), 'SIGKILL');
+    await until(async () => (await family.log('gateway')).includes('TLS_KEY is no readable PEM key'), 10_000,
+      'a start that fails');
+    assert.equal(await commonName(), 'second');
+    await useCertificate('second');
+    await until(async () => (await workers()).length === 2, 20_000, 'two workers again');
+    assert.ok((await workers()).includes(other));
+  });
+});
