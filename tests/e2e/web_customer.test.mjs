@@ -39,9 +39,10 @@ test('WebSocketManager: connects, sends, comes back after a graceful restart', {
   const bob = await Client.chat(system, 'general', { user: 'bob' });
   await page.evaluate(() => window.manager.send({ type: 'chat_message', message: 'Hello, world!' }));
   assert.equal((await bob.next('chat_message')).message.content, 'Hello, world!');
-  process.kill((await system.status()).pids.gateway[0], 'SIGTERM');
+  const gone = system.stopGateway();
   assert.equal((await bob.closed).code, 1006);            // what makes a client of his come back
   await until(async () => !await isOpen(), 10_000, 'closed');
+  await gone;
   await system.start('gateway');
   await system.ready('gateway');
   await until(isOpen, 40_000, 'open again');

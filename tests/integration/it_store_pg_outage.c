@@ -34,6 +34,7 @@ static void a_server_that_gives_up_counts_as_lost(void **state)
     assert_int_equal(commit(fence, 0, &row, 1), 0);
     assert_int_equal(store_user_by_id(got.store, alice, on_user, NULL), 0);
     next();
+    fixture_await_lock();
     fixture_signal_sessions("pg_cancel_backend");
     next();
     assert_int_equal(got.err, ERR_UNAVAILABLE);

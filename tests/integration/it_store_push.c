@@ -538,7 +538,7 @@ static void without_a_connection(void **state)
     add_device(11, alice, "first");
     notify(1, alice, "news");
     assert_int_equal(store_push_claim(got.store, 10, LEASE_MS, on_jobs, NULL), 0);
-    fixture_signal_sessions("pg_terminate_backend");
+    fixture_end_sessions();
     next();
     assert_true(got.err == ERR_UNAVAILABLE || got.err == 0);
     wait_for_api(got.store);

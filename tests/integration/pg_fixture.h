@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <stdio.h>
+#include <time.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -62,6 +63,31 @@ static inline void fixture_signal_sessions(const char *function)
                    "SELECT count(%s(pid)) FROM pg_stat_activity"
                    " WHERE application_name = '%s' AND pid <> pg_backend_pid()",
                    function, fx.name);
+    assert_true(fixture_number(sql) > 0);
+}
+
+/* Until somebody stands before a lock: what was sent has begun. */
+static inline void fixture_await_lock(void)
+{
+    const struct timespec pause = {.tv_nsec = 10L * 1000 * 1000};
+    int tries = 0;
+
+    while (fixture_number("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0) {
+        assert_true(tries++ < 1000);
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* Kill them and see them gone: what answers after this is a new one. */
+static inline void fixture_end_sessions(void)
+{
+    char sql[256];
+
+    (void)snprintf(sql, sizeof(sql),
+                   "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid, 10000))"
+                   " FROM pg_stat_activity WHERE application_name = '%s'"
+                   " AND pid <> pg_backend_pid()",
+                   fx.name);
     assert_true(fixture_number(sql) > 0);
 }
 

@@ -128,6 +128,13 @@ export class System {
     return this.#devOk('start', part);
   }
 
+  /** SIGTERM to the first gateway, and wait until it has gone. */
+  async stopGateway() {
+    const [pid] = (await this.status()).pids.gateway;
+    process.kill(pid, 'SIGTERM');
+    await until(async () => !(await this.status()).pids.gateway.includes(pid), 30_000, 'the gateway to go');
+  }
+
   /** Wait until a gateway or broker calls itself ready. */
   async ready(part) {
     const [, kind, number] = /^(gateway|broker)(\d*)$/.exec(part);
