@@ -340,6 +340,7 @@ int broker_serve(const struct broker_conf *conf, const struct token_keys *keys,
     int err, exit_code = EXIT_FAILURE;
 
     make_owner(&b);
+    health_publish_start(clock_wall_ms());
     health_set(&b.health, "redis", false);
     health_set(&b.health, "postgres", false);
     err = build_links(&b);

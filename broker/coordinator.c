@@ -300,6 +300,8 @@ void coordinator_pause(struct coordinator *c)
         }
         c->leases[i].is_asking = false;
     }
+    metric_set(c->owned, 0);
+    metric_set(c->living, 0);
 }
 
 void coordinator_leave(struct coordinator *c)

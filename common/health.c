@@ -3,6 +3,7 @@
 #include "common/health.h"
 
 #include "common/json_quote.h"
+#include "common/metrics.h"
 
 void health_set(struct health *h, const char *name, bool is_up)
 {
@@ -29,6 +30,24 @@ bool health_is_ready(const struct health *h)
         }
     }
     return !h->is_draining;
+}
+
+void health_publish(const struct health *h)
+{
+    struct metric *part_up = metric_gauge("process_part_up", "1: this part answers", "part");
+
+    for (size_t i = 0; i < h->count; i++) {
+        metric_set_label(part_up, h->parts[i].name, h->parts[i].is_up);
+    }
+    metric_set(metric_gauge("process_ready", "1: all parts answer, and it is not ending", NULL),
+               health_is_ready(h));
+}
+
+void health_publish_start(uint64_t wall_ms)
+{
+    metric_set(metric_gauge("process_start_time_seconds",
+                            "When this process began, in seconds since 1970", NULL),
+               (double)wall_ms / 1000.0);
 }
 
 int health_json(const struct health *h, struct buf *out)

@@ -159,6 +159,7 @@ static bool make_pure_parts(struct gateway *g)
     buf_init(&g->deflated, FRAME_BUF_MAX);
     buf_init(&g->json, FRAME_BUF_MAX);
     buf_init(&g->envelope, ENVELOPE_MAX_BYTES);
+    health_publish_start(clock_wall_ms());
     health_set(&g->health, "redis", false);
     health_set(&g->health, "broker", false);
     g->arena = arena_new(ARENA_MESSAGES * (size_t)conf->message_max_bytes + ARENA_SLACK);

@@ -70,6 +70,7 @@ int status_http_body(const struct health *health, struct bytes path, struct buf 
     *out_type = "application/json";
     if (bytes_eq_str(path, "/metrics")) {
         *out_type = "text/plain; version=0.0.4; charset=utf-8";
+        health_publish(health);
         err = metrics_render(out_body);
     } else if (bytes_eq_str(path, "/healthz")) {
         /* That the loop answers is the proof. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/health.h"
+#include "common/metrics.h"
 
 static void assert_json(const struct health *h, const char *expected)
 {
@@ -22,6 +23,7 @@ static void assert_json(const struct health *h, const char *expected)
 
 static void folds_its_parts(void **state)
 {
+    struct metric *ready, *part_up;
     struct health h = {0};
 
     (void)state;
@@ -30,13 +32,23 @@ static void folds_its_parts(void **state)
     health_set(&h, "redis", true);
     health_set(&h, "postgres", false);
     assert_false(health_is_ready(&h));
+    health_publish(&h);
+    ready = metric_gauge("process_ready", "", NULL);
+    part_up = metric_gauge("process_part_up", "", "part");
+    assert_int_equal(metric_value(ready, NULL), 0);
+    assert_int_equal(metric_value(part_up, "redis"), 1);
+    assert_int_equal(metric_value(part_up, "postgres"), 0);
     assert_json(&h,
                 "{\"status\":\"not_ready\",\"parts\":{\"redis\":\"up\",\"postgres\":\"down\"}}");
     health_set(&h, "postgres", true);
     assert_int_equal(h.count, 2);
     assert_true(health_is_ready(&h));
+    health_publish(&h);
+    assert_int_equal(metric_value(ready, NULL), 1);
     h.is_draining = true;
     assert_false(health_is_ready(&h));
+    health_publish(&h);
+    assert_int_equal(metric_value(ready, NULL), 0);
     assert_json(&h, "{\"status\":\"draining\",\"parts\":{\"redis\":\"up\",\"postgres\":\"up\"}}");
 }
 
