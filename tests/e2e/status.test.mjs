@@ -129,6 +129,7 @@ describe('going', () => {
     await b.next(statusOf('alice', 'online'));
     a.socket.terminate();
     await a.closed;
+    await sleep(GRACE_MS / 3);              // long enough to be seen, had there been no grace
     const again = await open('alice', 1);
     await sleep(GRACE_MS + 1500);
     assert.equal(b.frames.filter(statusOf('alice', 'offline')).length, 0);
