@@ -213,7 +213,7 @@ static struct redis_link *open_link(struct broker *b, const char *what, uint32_t
                                     void (*down)(void *arg))
 {
     char name[GATEWAY_NAME_MAX + 32];
-    struct redis_link_conf conf = {b->conf->redis_url, name, timeout_ms};
+    struct redis_link_conf conf = {b->conf->redis_url, b->conf->redis_prefix, name, timeout_ms};
     struct redis_link_events events = {on_redis_up, down};
     snprintf(name, sizeof(name), "broker-%s/%s", b->conf->name, what);
     return redis_link_new(b->loop, &conf, &events, b);

@@ -41,16 +41,14 @@ const struct conf_row broker_conf_rows[] = {
      .unit = "",
      .def = "redis://127.0.0.1:6379/0",
      .is_secret = true,
-     .help = "redis://[:password@]host[:port][/db], unix:///path[?db=n], or "
-             "redis+sentinel://[:password@]host[:port][,host[:port]]/service[/"
-             "db][?sentinel_password=p]."},
+     .help = REDIS_URL_HELP},
     {.name = "redis-prefix",
      .env = "REDIS_PREFIX",
      .type = CONF_STR,
      .offset = AT(redis_prefix),
      .unit = "",
      .def = "kb:",
-     .help = "Put before every key in Redis; the same for all processes of one system."},
+     .help = REDIS_PREFIX_HELP},
     {.name = "database-url",
      .env = "DATABASE_URL",
      .type = CONF_STR,
@@ -584,9 +582,9 @@ int broker_conf_check(const struct broker_conf *c, struct buf *out_problem)
     struct bytes database = text_of(c->database_url);
     int err;
 
-    if (redis_url_check(c->redis_url) != 0) {
-        return tell(out_problem, ERR_SYNTAX,
-                    "REDIS_URL is no redis://, unix:// or redis+sentinel:// address.");
+    err = redis_url_check(c->redis_url);
+    if (err != 0) {
+        return tell(out_problem, err, redis_url_problem(err));
     }
     if (database.len == 0) {
         return tell(out_problem, ERR_MISSING, "DATABASE_URL is not set.");
@@ -597,9 +595,8 @@ int broker_conf_check(const struct broker_conf *c, struct buf *out_problem)
         return tell(out_problem, ERR_SYNTAX,
                     "DATABASE_URL is neither a postgresql:// URL nor key=value pairs.");
     }
-    if (!is_key_part(text_of(c->redis_prefix), REDIS_PREFIX_MAX)) {
-        return tell(out_problem, ERR_SYNTAX,
-                    "REDIS_PREFIX is longer than 32 bytes or has blanks, braces or non-ASCII.");
+    if (redis_prefix_problem(c->redis_url, c->redis_prefix)) {
+        return tell(out_problem, ERR_SYNTAX, redis_prefix_problem(c->redis_url, c->redis_prefix));
     }
     if (!is_key_part(text_of(c->name), GATEWAY_NAME_MAX)) {
         return tell(out_problem, ERR_SYNTAX,

@@ -14,6 +14,7 @@
 #include "common/io/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/redis_url.h"
 
 static const char usage[] =
     "kibray-broker - authentication, storage and fan-out of Kibray Realtime\n"
@@ -126,7 +127,7 @@ static int serve(struct broker_conf *conf)
         fprintf(stderr, "kibray-broker: %.*s\n", BYTES_FMT(buf_bytes(&problem)));
         goto out;
     }
-    if (default_name(conf)) {
+    if (default_name(conf) || redis_prefix_fit(conf->redis_url, &conf->redis_prefix)) {
         goto out;
     }
     snprintf(process, sizeof(process), "broker-%.128s", conf->name);

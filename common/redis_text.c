@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Wire format of commands, and the two answers that the link itself reads. Replies are parsed by
+/* Wire format of commands, and the few answers that the link itself reads. Replies are parsed by
  * hiredis. Called by redis_link.c. */
 #include "common/redis_text.h"
 
@@ -70,4 +70,39 @@ struct bytes redis_error_word(struct bytes error)
     const char *blank = error.len > 0 ? memchr(error.ptr, ' ', error.len) : NULL;
 
     return blank ? bytes_of(error.ptr, (size_t)(blank - error.ptr)) : error;
+}
+
+bool redis_error_is_elsewhere(struct bytes error)
+{
+    /* UNBLOCKED ends a blocking read on a primary that became a replica. */
+    static const char *const words[] = {"MOVED",       "ASK",        "TRYAGAIN", "READONLY",
+                                        "CLUSTERDOWN", "MASTERDOWN", "UNBLOCKED"};
+    struct bytes word = redis_error_word(error);
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (bytes_eq_str(word, words[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool redis_moved_to(struct bytes error, struct bytes *out_host, struct bytes *out_port)
+{
+    struct bytes word = redis_error_word(error), slot, place;
+    const char *colon;
+
+    if (!bytes_eq_str(word, "MOVED")) {
+        return false;
+    }
+    slot = redis_error_word(bytes_skip(error, word.len + 1));
+    place = bytes_skip(error, word.len + slot.len + 2);
+    /* An IPv6 address has colons of its own, and no brackets. */
+    colon = place.len > 0 ? memrchr(place.ptr, ':', place.len) : NULL;
+    if (!colon) {
+        return false;
+    }
+    *out_host = bytes_of(place.ptr, (size_t)(colon - place.ptr));
+    *out_port = bytes_skip(place, out_host->len + 1);
+    return true;
 }

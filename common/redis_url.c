@@ -3,6 +3,7 @@
 #include "common/redis_url.h"
 
 #include "common/bytes.h"
+#include "common/mem.h"
 
 #define REDIS_PORT_DEFAULT 6379u
 #define SENTINEL_PORT_DEFAULT 26379u
@@ -184,10 +185,39 @@ static int parse_database(struct bytes text, struct redis_url *out)
     return text.len > 0 ? parse_number(text, REDIS_URL_DB_MAX, &out->db) : 0;
 }
 
-static int parse_tcp(struct bytes rest, struct redis_url *out)
+/* "ca_file=…" and "sentinel_password=…", each where it has a meaning. */
+static int parse_option(struct bytes option, struct redis_url *out)
+{
+    struct bytes key, value;
+
+    (void)split(option, '=', &key, &value);
+    if (out->is_tls && bytes_eq_str(key, "ca_file")) {
+        return percent_decode(value, out->ca_file, REDIS_URL_PART_MAX);
+    }
+    if (out->seeds.topology == REDIS_SENTINEL && bytes_eq_str(key, "sentinel_password")) {
+        return percent_decode(value, out->seeds.password, REDIS_URL_PART_MAX);
+    }
+    return ERR_SYNTAX;
+}
+
+/* Takes "?option&option" off the end, and the login off the front. */
+static int take_options_and_login(struct bytes *rest, struct redis_url *out)
+{
+    struct bytes options, option;
+    bool is_more = split(*rest, '?', rest, &options);
+    int err = 0;
+
+    while (err == 0 && is_more) {
+        is_more = split(options, '&', &option, &options);
+        err = parse_option(option, out);
+    }
+    return err != 0 ? err : take_login(rest, out);
+}
+
+static int parse_alone(struct bytes rest, struct redis_url *out)
 {
     struct bytes host, db;
-    int err = take_login(&rest, out);
+    int err = take_options_and_login(&rest, out);
 
     (void)split(rest, '/', &host, &db);
     if (err == 0) {
@@ -196,19 +226,18 @@ static int parse_tcp(struct bytes rest, struct redis_url *out)
     return err != 0 ? err : parse_host(host, REDIS_PORT_DEFAULT, out->host, &out->port);
 }
 
-static int parse_sentinel_hosts(struct bytes list, struct redis_sentinels *out)
+static int parse_seeds(struct bytes list, uint32_t port_default, struct redis_seeds *out)
 {
     bool is_more = true;
     struct bytes item;
     int err = 0;
 
     while (err == 0 && is_more) {
-        if (out->count == REDIS_SENTINELS_MAX) {
+        if (out->count == REDIS_SEEDS_MAX) {
             return ERR_LIMIT;
         }
         is_more = split(list, ',', &item, &list);
-        err = parse_host(item, SENTINEL_PORT_DEFAULT, out->at[out->count].host,
-                         &out->at[out->count].port);
+        err = parse_host(item, port_default, out->at[out->count].host, &out->at[out->count].port);
         out->count++;
     }
     return err;
@@ -216,28 +245,36 @@ static int parse_sentinel_hosts(struct bytes list, struct redis_sentinels *out)
 
 static int parse_sentinel(struct bytes rest, struct redis_url *out)
 {
-    const struct bytes key = BYTES_LIT("sentinel_password=");
-    struct redis_sentinels *s = &out->sentinels;
-    struct bytes hosts, service, db, query;
-    int err;
+    struct bytes hosts, service, db;
+    int err = take_options_and_login(&rest, out);
 
-    if (split(rest, '?', &rest, &query) && !bytes_has_prefix(query, key)) {
-        return ERR_SYNTAX;
-    }
-    err = percent_decode(bytes_skip(query, query.len > 0 ? key.len : 0), s->password,
-                         REDIS_URL_PART_MAX);
-    if (err == 0) {
-        err = take_login(&rest, out);
-    }
     (void)split(rest, '/', &hosts, &rest);
     (void)split(rest, '/', &service, &db);
     if (err == 0) {
-        err = parse_sentinel_hosts(hosts, s);
+        err = parse_seeds(hosts, SENTINEL_PORT_DEFAULT, &out->seeds);
     }
     if (err == 0) {
-        err = copy_plain(service, s->service, REDIS_URL_PART_MAX);
+        err = copy_plain(service, out->seeds.service, REDIS_URL_PART_MAX);
     }
     return err != 0 ? err : parse_database(db, out);
+}
+
+/* No database: a cluster has one. */
+static int parse_cluster(struct bytes rest, struct redis_url *out)
+{
+    struct bytes hosts, nothing;
+    int err = take_options_and_login(&rest, out);
+
+    (void)split(rest, '/', &hosts, &nothing);
+    if (err == 0 && nothing.len > 0) {
+        err = ERR_SYNTAX;
+    }
+    if (err == 0) {
+        err = parse_seeds(hosts, REDIS_PORT_DEFAULT, &out->seeds);
+    }
+    memcpy(out->seeds.user, out->user, sizeof(out->seeds.user));
+    memcpy(out->seeds.password, out->password, sizeof(out->seeds.password));
+    return err;
 }
 
 int redis_url_set_address(struct redis_url *url, struct bytes host, struct bytes port)
@@ -259,16 +296,32 @@ int redis_url_set_address(struct redis_url *url, struct bytes host, struct bytes
 
 int redis_url_parse(const char *text, struct redis_url *out)
 {
+    static const struct {
+        const char *scheme;
+        bool is_tls;
+        enum redis_topology topology;
+        int (*parse)(struct bytes rest, struct redis_url *out);
+    } forms[] = {
+        {"redis://", false, REDIS_ALONE, parse_alone},
+        {"rediss://", true, REDIS_ALONE, parse_alone},
+        {"redis+sentinel://", false, REDIS_SENTINEL, parse_sentinel},
+        {"rediss+sentinel://", true, REDIS_SENTINEL, parse_sentinel},
+        {"redis+cluster://", false, REDIS_CLUSTER, parse_cluster},
+        {"rediss+cluster://", true, REDIS_CLUSTER, parse_cluster},
+        {"unix://", false, REDIS_ALONE, parse_unix},
+    };
     struct redis_url url = {.port = REDIS_PORT_DEFAULT};
     struct bytes all = bytes_str(text);
     int err = ERR_SYNTAX;
 
-    if (bytes_has_prefix(all, BYTES_LIT("redis://"))) {
-        err = parse_tcp(bytes_skip(all, 8), &url);
-    } else if (bytes_has_prefix(all, BYTES_LIT("unix://"))) {
-        err = parse_unix(bytes_skip(all, 7), &url);
-    } else if (bytes_has_prefix(all, BYTES_LIT("redis+sentinel://"))) {
-        err = parse_sentinel(bytes_skip(all, 17), &url);
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        struct bytes scheme = bytes_str(forms[i].scheme);
+
+        if (bytes_has_prefix(all, scheme)) {
+            url.is_tls = forms[i].is_tls;
+            url.seeds.topology = forms[i].topology;
+            err = forms[i].parse(bytes_skip(all, scheme.len), &url);
+        }
     }
     if (err == 0) {
         *out = url;
@@ -278,7 +331,67 @@ int redis_url_parse(const char *text, struct redis_url *out)
 
 int redis_url_check(const char *text)
 {
-    struct redis_url ignored;
+    struct redis_url url;
 
-    return redis_url_parse(text, &ignored) == 0 ? 0 : ERR_SYNTAX;
+    if (redis_url_parse(text, &url) != 0) {
+        return ERR_SYNTAX;
+    }
+    return url.is_tls && !KIBRAY_REDIS_TLS ? ERR_MISSING : 0;
+}
+
+const char *redis_url_problem(int err)
+{
+    return err == ERR_MISSING
+               ? "REDIS_URL asks for TLS, which this build's hiredis does not have."
+               : "REDIS_URL is no redis://, rediss://, unix://, redis+sentinel:// or "
+                 "redis+cluster:// address.";
+}
+
+static bool is_cluster(const char *text)
+{
+    struct redis_url url;
+
+    return redis_url_parse(text, &url) == 0 && url.seeds.topology == REDIS_CLUSTER;
+}
+
+const char *redis_prefix_problem(const char *url, const char *prefix)
+{
+    struct bytes text = bytes_str(prefix);
+    size_t braces = is_cluster(url) ? 2 : 0;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if (c <= ' ' || c > '~' || c == '{' || c == '}') {
+            return "REDIS_PREFIX has blanks, braces or non-ASCII.";
+        }
+    }
+    if (text.len + braces > REDIS_PREFIX_MAX) {
+        return "REDIS_PREFIX is longer than 32 bytes, or 30 in a Redis Cluster.";
+    }
+    if (braces > 0 && text.len == 0) {
+        return "REDIS_PREFIX is empty; in a Redis Cluster it keeps all keys in one slot.";
+    }
+    return NULL;
+}
+
+int redis_prefix_fit(const char *url, char **prefix)
+{
+    char braced[REDIS_PREFIX_MAX];
+    size_t len = bytes_str(*prefix).len;
+    char *copy;
+
+    if (!is_cluster(url) || len + 2 > sizeof(braced)) {
+        return 0;
+    }
+    braced[0] = '{';
+    memcpy(braced + 1, *prefix, len);
+    braced[len + 1] = '}';
+    copy = mem_dup_str(bytes_of(braced, len + 2));
+    if (!copy) {
+        return ERR_NOMEM;
+    }
+    mem_free(*prefix);
+    *prefix = copy;
+    return 0;
 }

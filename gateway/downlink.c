@@ -270,7 +270,8 @@ struct downlink *downlink_new(struct loop *loop, const struct downlink_conf *con
                               struct redis_link *commands, downlink_item_fn *fn, void *arg)
 {
     static const struct redis_link_events events = {on_up, on_down};
-    const struct redis_link_conf link_conf = {conf->redis_url, conf->link_name, READ_TIMEOUT_MS};
+    const struct redis_link_conf link_conf = {conf->redis_url, conf->prefix, conf->link_name,
+                                              READ_TIMEOUT_MS};
     struct downlink *d = mem_zalloc(sizeof(*d));
 
     if (!d) {

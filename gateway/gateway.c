@@ -174,7 +174,8 @@ static bool make_redis_parts(struct gateway *g)
 {
     static const struct redis_link_events events = {on_redis_up, on_redis_down};
     const struct gateway_conf *conf = g->conf;
-    const struct redis_link_conf link = {conf->redis_url, g->name, REDIS_TIMEOUT_MS};
+    const struct redis_link_conf link = {conf->redis_url, conf->redis_prefix, g->name,
+                                         REDIS_TIMEOUT_MS};
     const struct registry_conf registry = {conf->redis_prefix, g->name, g->address,
                                            clock_wall_ms()};
     const struct downlink_conf downlink = {conf->redis_url, conf->redis_prefix, g->name, g->name};

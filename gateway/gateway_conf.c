@@ -5,6 +5,7 @@
 
 #include "common/mem.h"
 #include "common/ratelim.h"
+#include "common/redis_url.h"
 #include "gateway/client_address.h"
 #include "proto/limits.h"
 #include "proto/stream_keys.h"
@@ -72,11 +73,10 @@ const struct conf_row gateway_conf_rows[] = {
      "Port for clients."},
     {"redis-prefix", "REDIS_PREFIX", CONF_STR, AT(redis_prefix), "",
      "kb:", 0, 0, NULL, false, false,
-     "What all key names in Redis begin with."},
+     REDIS_PREFIX_HELP},
     {"redis-url", "REDIS_URL", CONF_STR, AT(redis_url), "",
      "redis://127.0.0.1:6379/0", 0, 0, NULL, true, false,
-     "redis://[:password@]host[:port][/db], unix:///path[?db=n], or "
-     "redis+sentinel://[:password@]host[:port][,host[:port]]/service[/db][?sentinel_password=p]."},
+     REDIS_URL_HELP},
     {"tls-cert", "TLS_CERT", CONF_STR, AT(tls_cert), "", "", 0, 0, NULL, false, false,
      "PEM file with the certificate chain of the client port, the server's own first; SIGHUP reads it "
      "anew. Empty is no TLS."},
@@ -156,6 +156,7 @@ int gateway_conf_check(const struct gateway_conf *c, struct buf *out_problem)
     struct trusted_proxies ignored;
     size_t name_len = strlen(c->name);
     uint32_t limit;
+    int err;
 
     if (name_len > NAME_MAX_BYTES) {
         return problem(out_problem, ERR_LIMIT, "GATEWAY_NAME is too long", c->name);
@@ -167,11 +168,12 @@ int gateway_conf_check(const struct gateway_conf *c, struct buf *out_problem)
                            c->name);
         }
     }
-    if (strlen(c->redis_prefix) > REDIS_PREFIX_MAX) {
-        return problem(out_problem, ERR_LIMIT, "REDIS_PREFIX is too long", c->redis_prefix);
+    err = redis_url_check(c->redis_url);
+    if (err != 0) {
+        return problem(out_problem, err, redis_url_problem(err), "REDIS_URL");
     }
-    if (strpbrk(c->redis_prefix, "{}")) {
-        return problem(out_problem, ERR_SYNTAX, "REDIS_PREFIX must not have braces",
+    if (redis_prefix_problem(c->redis_url, c->redis_prefix)) {
+        return problem(out_problem, ERR_SYNTAX, redis_prefix_problem(c->redis_url, c->redis_prefix),
                        c->redis_prefix);
     }
     if (trusted_proxies_parse(c->trusted_proxies, &ignored) != 0) {

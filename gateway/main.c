@@ -7,6 +7,7 @@
 #include "common/io/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/redis_url.h"
 #include "gateway/events.h"
 #include "gateway/gateway.h"
 #include "gateway/io/port_probe.h"
@@ -61,6 +62,9 @@ static int run(struct gateway_conf *conf, const struct conf_input *input, struct
     }
     if (err == 0) {
         err = gateway_conf_check(conf, text);
+    }
+    if (err == 0) {
+        err = redis_prefix_fit(conf->redis_url, &conf->redis_prefix);
     }
     if (err != 0 || words.count > 0) {
         fprintf(stderr, "kibray-gateway: %.*s (%s); --help lists the settings\n",

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 /* Names of everything in Redis, in one place. All under the setting REDIS_PREFIX ("kb:"). The
- * part in braces keeps every key of one partition, gateway or user in one cluster slot. */
+ * part in braces would keep every key of one partition, gateway or user in one cluster slot; today
+ * the prefix is in braces there, which count instead (common/redis_url.h). */
 #include <stdint.h>
 #include "common/bytes.h"
+#include "common/redis_url.h" /* REDIS_PREFIX_MAX */
 
 #define STREAM_KEY_MAX 320u
-#define REDIS_PREFIX_MAX 32u
 #define STREAM_GROUP "broker" /* exists for people: its last-delivered-id is the watermark */
 
 struct stream_key {

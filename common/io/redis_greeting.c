@@ -50,7 +50,7 @@ int redis_greeting_send(const struct redis_url *url, const char *name, redis_gre
     if (err == 0) {
         err = send(arg, REDIS_STEP_MUST, (const struct bytes[]){BYTES_LIT("PING")}, 1);
     }
-    if (err == 0 && url->sentinels.count > 0) {
+    if (err == 0 && url->seeds.topology != REDIS_ALONE) {
         err = send(arg, REDIS_STEP_ROLE, (const struct bytes[]){BYTES_LIT("ROLE")}, 1);
     }
     if (err == 0) {

@@ -8,7 +8,7 @@
 enum redis_greeting_step {
     REDIS_STEP_MAY,  /* an error is only counted */
     REDIS_STEP_MUST, /* an error ends the connection */
-    REDIS_STEP_ROLE, /* asked when Sentinels named the server: it must be the primary */
+    REDIS_STEP_ROLE, /* asked when seeds named the server: it must be the primary */
     REDIS_STEP_INFO, /* the last one, with the run_id */
 };
 

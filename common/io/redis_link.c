@@ -7,9 +7,9 @@
  *        ^                   |                    |                        |
  *        +---- backoff ------+--- lost, refused, or no answer in time -----+
  *
- * With Sentinels CONNECTING begins with asking them, each time: the primary may have changed. A
- * user may free the link in any of its callbacks: `depth` counts the calls that still stand on it,
- * and the last one out takes the memory down. */
+ * With Sentinels or a cluster CONNECTING begins with asking them, each time: the primary may have
+ * changed. A user may free the link in any of its callbacks: `depth` counts the calls that still
+ * stand on it, and the last one out takes the memory down. */
 #include "common/io/redis_link.h"
 
 #include "common/backoff.h"
@@ -42,7 +42,7 @@ struct redis_link {
     void *arg;
 
     enum link_state state;
-    struct redis_resolver *resolver; /* NULL without Sentinels */
+    struct redis_resolver *resolver; /* NULL when there is one server */
     struct redis_wire *wire;         /* CONNECTING and later */
     struct redis_pending_ring pending;
     uint64_t answered_count; /* of this link's whole life */
@@ -109,12 +109,6 @@ static void complete_all(struct redis_link *l, bool is_timeout)
     }
 }
 
-static void wait_to_retry(struct redis_link *l)
-{
-    l->state = LINK_WAITING;
-    loop_timer_start(l->retry, backoff_next_ms(&l->backoff), 0);
-}
-
 /* The connection is over, whoever ended it. The caller stands between enter() and leave(). */
 static void lose(struct redis_link *l, const char *why, bool is_timeout)
 {
@@ -142,7 +136,7 @@ static void lose(struct redis_link *l, const char *why, bool is_timeout)
         l->events.on_down(l->arg);
     }
     if (!l->is_freed) {
-        wait_to_retry(l);
+        loop_timer_start(l->retry, backoff_next_ms(&l->backoff), 0);
     }
 }
 
@@ -180,7 +174,7 @@ static void on_greeted(void *arg, int err, const struct redis_value *v)
     }
 }
 
-/* A Sentinel may still name a primary that was one. */
+/* A seed may still name a primary that was one. */
 static void on_role(void *arg, int err, const struct redis_value *v)
 {
     struct redis_link *l = arg;
@@ -243,10 +237,16 @@ static void on_reply(void *arg, const struct redis_value *v)
 {
     struct redis_link *l = arg;
     struct redis_pending p = redis_pending_pop(&l->pending);
+    bool is_error = redis_value_type(v) == REDIS_ERROR;
 
     enter(l);
     l->answered_count++;
-    complete(l, &p, redis_value_type(v) == REDIS_ERROR ? ERR_REMOTE : 0, v);
+    if (is_error && l->resolver && redis_error_is_elsewhere(redis_value_bytes(v))) {
+        complete(l, &p, ERR_UNAVAILABLE, NULL);
+        lose(l, "not the primary of our keys now", false);
+    } else {
+        complete(l, &p, is_error ? ERR_REMOTE : 0, v);
+    }
     leave(l);
 }
 
@@ -275,7 +275,7 @@ static void on_resolved(void *arg, struct bytes host, struct bytes port)
 
     enter(l);
     if (redis_url_set_address(&l->url, host, port) != 0) {
-        lose(l, "no Sentinel knows the primary", false);
+        lose(l, "no seed knows the primary", false);
     } else {
         connect_now(l);
     }
@@ -348,8 +348,8 @@ struct redis_link *redis_link_new(struct loop *loop, const struct redis_link_con
     l->retry = loop_timer_new(loop, on_retry, l);
     l->watchdog = loop_timer_new(loop, on_watchdog, l);
     is_good = l->name && l->retry && l->watchdog && redis_url_parse(conf->url, &l->url) == 0;
-    if (is_good && l->url.sentinels.count > 0) {
-        l->resolver = redis_resolver_new(loop, &l->url.sentinels, on_resolved, l);
+    if (is_good && l->url.seeds.topology != REDIS_ALONE) {
+        l->resolver = redis_resolver_new(loop, &l->url, conf->prefix, on_resolved, l);
         is_good = l->resolver != NULL;
     }
     if (!is_good) {

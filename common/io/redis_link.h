@@ -30,8 +30,9 @@ const struct redis_value *redis_value_at(const struct redis_value *v, size_t i);
 typedef void redis_reply_fn(void *arg, int err, const struct redis_value *v);
 
 struct redis_link_conf {
-    const char *url;  /* redis://…, unix://… or redis+sentinel://…: see common/redis_url.h */
-    const char *name; /* CLIENT SETNAME and logs: "gateway-1/read" */
+    const char *url;     /* see common/redis_url.h */
+    const char *prefix;  /* of all keys; only a Redis Cluster is asked for it */
+    const char *name;    /* CLIENT SETNAME and logs: "gateway-1/read" */
     uint32_t timeout_ms; /* no answer to the oldest command for so long = broken; 0 = never.
                             A link for blocking reads gives more than its BLOCK time. */
 };

@@ -62,17 +62,42 @@ static void *create_string(const redisReadTask *task, char *text, size_t len)
     return v;
 }
 
-static void *create_array(const redisReadTask *task, int count)
+static void *create_list(const redisReadTask *task, size_t count)
 {
-    size_t n = count > 0 ? (size_t)count : 0;
-    struct redis_value *v = new_value(task, REDIS_LIST, n * sizeof(v));
+    struct redis_value *v =
+        new_value(task, REDIS_LIST, count < SIZE_MAX / sizeof(v) ? count * sizeof(v) : SIZE_MAX);
 
     if (v) {
-        v->len = n;
+        v->len = count;
         v->as.items = (struct redis_value **)(v + 1);
     }
     return v;
 }
+
+#if HIREDIS_MAJOR >= 1
+static void *create_array(const redisReadTask *task, size_t count)
+{
+    return create_list(task, count);
+}
+
+/* Types of the protocol's third version, which we never ask for: refused. */
+static void *create_double(const redisReadTask *task, double number, char *text, size_t len)
+{
+    (void)number, (void)text, (void)len;
+    return new_value(task, REDIS_NIL, SIZE_MAX);
+}
+
+static void *create_bool(const redisReadTask *task, int is_true)
+{
+    (void)is_true;
+    return new_value(task, REDIS_NIL, SIZE_MAX);
+}
+#else
+static void *create_array(const redisReadTask *task, int count)
+{
+    return create_list(task, count > 0 ? (size_t)count : 0);
+}
+#endif
 
 static void *create_integer(const redisReadTask *task, long long number)
 {
@@ -109,6 +134,10 @@ void *redis_value_functions(void)
         .createArray = create_array,
         .createInteger = create_integer,
         .createNil = create_nil,
+#if HIREDIS_MAJOR >= 1
+        .createDouble = create_double,
+        .createBool = create_bool,
+#endif
         .freeObject = free_value,
     };
 

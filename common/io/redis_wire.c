@@ -13,6 +13,7 @@
 #include <hiredis/sds.h>
 #include <stdio.h>
 
+#include "common/io/redis_tls.h"
 #include "common/io/redis_value.h"
 #include "common/mem.h"
 
@@ -21,6 +22,7 @@
 #define READ_ROUNDS_MAX 32
 /* hiredis throws away an empty read buffer that is larger than this. */
 #define READ_BUFFER_KEEP (256u * 1024u)
+#define READ_DEPTH_MAX 8 /* nested lists; before 1.0 hiredis has such a limit of its own */
 
 struct redis_wire {
     struct loop *loop;
@@ -201,8 +203,12 @@ static redisAsyncContext *start_connecting(const struct redis_url *url)
 {
     redisAsyncContext *context =
         url->is_unix ? redisAsyncConnectUnix(url->host) : redisAsyncConnect(url->host, url->port);
+    bool is_good = context && !context->err;
 
-    if (context && context->err) {
+    if (is_good && url->is_tls) {
+        is_good = redis_tls_start(&context->c, url) == 0;
+    }
+    if (context && !is_good) {
         redisAsyncFree(context);
         return NULL;
     }
@@ -227,6 +233,9 @@ static void attach(struct redis_wire *w)
     context->c.reader->fn = redis_value_functions();
     context->c.reader->privdata = &w->budget;
     context->c.reader->maxbuf = READ_BUFFER_KEEP;
+#if HIREDIS_MAJOR >= 1
+    context->c.reader->maxdepth = READ_DEPTH_MAX;
+#endif
     /* Asks for writability, which is how the end of connecting shows. */
     redisAsyncSetConnectCallback(context, on_connect);
 }

@@ -36,7 +36,8 @@ struct blobs *blobs_new(struct loop *loop, const char *redis_url, const char *pr
 {
     static const struct redis_link_events events = {on_up, on_down};
     struct blobs *b = mem_zalloc(sizeof(*b));
-    struct redis_link_conf conf = {.url = redis_url, .timeout_ms = BLOB_TIMEOUT_MS};
+    struct redis_link_conf conf = {
+        .url = redis_url, .prefix = prefix, .timeout_ms = BLOB_TIMEOUT_MS};
 
     if (!b) {
         return NULL;

@@ -64,12 +64,50 @@ static void error_words(void **state)
     assert_int_equal(redis_error_word(BYTES_NONE).len, 0);
 }
 
+static void answers_of_a_cluster(void **state)
+{
+    static const struct {
+        const char *error;
+        bool is_elsewhere;
+        const char *host, *port; /* NULL: does not say */
+    } rows[] = {
+        {"MOVED 866 10.0.0.2:7001", true, "10.0.0.2", "7001"},
+        {"MOVED 1 ::1:7001", true, "::1", "7001"},
+        {"MOVED 1 :7001", true, "", "7001"},
+        {"MOVED 1 h:", true, "h", ""},
+        {"MOVED 1 h", true, NULL, NULL},
+        {"MOVED 1", true, NULL, NULL},
+        {"MOVED", true, NULL, NULL},
+        {"ASK 866 10.0.0.2:7001", true, NULL, NULL},
+        {"CLUSTERDOWN Hash slot not served", true, NULL, NULL},
+        {"READONLY You can't write against a read only replica.", true, NULL, NULL},
+        {"UNBLOCKED force unblock from blocking operation", true, NULL, NULL},
+        {"MOVEDx 1 h:1", false, NULL, NULL},
+        {"ERR MOVED 1 h:1", false, NULL, NULL},
+        {"", false, NULL, NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bytes host, port, error = bytes_str(rows[i].error);
+        bool has_place = redis_moved_to(error, &host, &port);
+
+        assert_int_equal(redis_error_is_elsewhere(error), rows[i].is_elsewhere);
+        assert_int_equal(has_place, rows[i].host != NULL);
+        if (has_place) {
+            assert_true(bytes_eq_str(host, rows[i].host));
+            assert_true(bytes_eq_str(port, rows[i].port));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(commands),
         cmocka_unit_test(run_ids),
         cmocka_unit_test(error_words),
+        cmocka_unit_test(answers_of_a_cluster),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

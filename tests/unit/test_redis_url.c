@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 
+#include "common/mem.h"
 #include "common/redis_url.h"
 
 static void good_urls(void **state)
@@ -59,24 +60,25 @@ static void sentinel_urls(void **state)
             "redis+sentinel://me:p%40w@a,10.0.0.2:5000,[::1]:6/main/3?sentinel_password=q%2F",
             &url),
         0);
-    assert_int_equal(url.sentinels.count, 3);
-    assert_string_equal(url.sentinels.at[0].host, "a");
-    assert_int_equal(url.sentinels.at[0].port, 26379);
-    assert_string_equal(url.sentinels.at[1].host, "10.0.0.2");
-    assert_int_equal(url.sentinels.at[1].port, 5000);
-    assert_string_equal(url.sentinels.at[2].host, "::1");
-    assert_int_equal(url.sentinels.at[2].port, 6);
-    assert_string_equal(url.sentinels.service, "main");
-    assert_string_equal(url.sentinels.password, "q/");
+    assert_int_equal(url.seeds.topology, REDIS_SENTINEL);
+    assert_int_equal(url.seeds.count, 3);
+    assert_string_equal(url.seeds.at[0].host, "a");
+    assert_int_equal(url.seeds.at[0].port, 26379);
+    assert_string_equal(url.seeds.at[1].host, "10.0.0.2");
+    assert_int_equal(url.seeds.at[1].port, 5000);
+    assert_string_equal(url.seeds.at[2].host, "::1");
+    assert_int_equal(url.seeds.at[2].port, 6);
+    assert_string_equal(url.seeds.service, "main");
+    assert_string_equal(url.seeds.password, "q/");
     assert_string_equal(url.user, "me");
     assert_string_equal(url.password, "p@w");
     assert_int_equal(url.db, 3);
     assert_int_equal(redis_url_parse("redis+sentinel://a/s", &url), 0);
-    assert_int_equal(url.sentinels.count, 1);
+    assert_int_equal(url.seeds.count, 1);
     assert_int_equal(url.db, 0);
-    assert_string_equal(url.sentinels.password, "");
+    assert_string_equal(url.seeds.password, "");
     assert_int_equal(redis_url_parse("redis://a/1", &url), 0);
-    assert_int_equal(url.sentinels.count, 0);
+    assert_int_equal(url.seeds.count, 0);
     assert_int_equal(redis_url_parse(long_list, &url), ERR_LIMIT);
     assert_int_equal(redis_url_parse("redis+sentinel://a", &url), ERR_SYNTAX);
     assert_int_equal(redis_url_parse("redis+sentinel://a/", &url), ERR_SYNTAX);
@@ -85,6 +87,98 @@ static void sentinel_urls(void **state)
     assert_int_equal(redis_url_parse("redis+sentinel://a:0/s", &url), ERR_RANGE);
     assert_int_equal(redis_url_parse("redis+sentinel://a/s/99999999", &url), ERR_RANGE);
     assert_int_equal(redis_url_parse("redis+sentinel://a/s?x=1", &url), ERR_SYNTAX);
+}
+
+static void cluster_urls(void **state)
+{
+    struct redis_url url;
+
+    (void)state;
+    assert_int_equal(redis_url_parse("redis+cluster://me:p%40w@a,10.0.0.2:5000,[::1]:6", &url), 0);
+    assert_int_equal(url.seeds.topology, REDIS_CLUSTER);
+    assert_int_equal(url.seeds.count, 3);
+    assert_string_equal(url.seeds.at[0].host, "a");
+    assert_int_equal(url.seeds.at[0].port, 6379);
+    assert_int_equal(url.seeds.at[1].port, 5000);
+    assert_string_equal(url.seeds.at[2].host, "::1");
+    assert_string_equal(url.user, "me");
+    assert_string_equal(url.password, "p@w");
+    assert_string_equal(url.seeds.user, "me");
+    assert_string_equal(url.seeds.password, "p@w");
+    assert_false(url.is_tls);
+    assert_int_equal(redis_url_parse("redis+cluster://a/", &url), 0);
+    assert_int_equal(redis_url_parse("redis+cluster://a,b,c,d,e,f,g,h", &url), 0);
+    assert_int_equal(redis_url_parse("redis+cluster://a,b,c,d,e,f,g,h,i", &url), ERR_LIMIT);
+    assert_int_equal(redis_url_parse("redis+cluster://a/0", &url), ERR_SYNTAX);
+    assert_int_equal(redis_url_parse("redis+cluster://", &url), ERR_SYNTAX);
+    assert_int_equal(redis_url_parse("redis+cluster://a?sentinel_password=x", &url), ERR_SYNTAX);
+}
+
+static void tls_urls(void **state)
+{
+    static const struct {
+        const char *text;
+        enum redis_topology topology;
+        const char *ca_file;
+    } rows[] = {
+        {"rediss://h", REDIS_ALONE, ""},
+        {"rediss://:p@h:1/2?ca_file=/etc/a%20b.pem", REDIS_ALONE, "/etc/a b.pem"},
+        {"rediss+sentinel://a,b/s?sentinel_password=q&ca_file=/x", REDIS_SENTINEL, "/x"},
+        {"rediss+sentinel://a,b/s?ca_file=/x&sentinel_password=q", REDIS_SENTINEL, "/x"},
+        {"rediss+cluster://a,b?ca_file=/x", REDIS_CLUSTER, "/x"},
+    };
+    struct redis_url url;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(redis_url_parse(rows[i].text, &url), 0);
+        assert_true(url.is_tls);
+        assert_int_equal(url.seeds.topology, rows[i].topology);
+        assert_string_equal(url.ca_file, rows[i].ca_file);
+        assert_string_equal(url.seeds.password, rows[i].topology == REDIS_SENTINEL ? "q" : "");
+        assert_int_equal(redis_url_check(rows[i].text), KIBRAY_REDIS_TLS ? 0 : ERR_MISSING);
+    }
+    assert_int_equal(redis_url_parse("rediss://h?x=1", &url), ERR_SYNTAX);
+    assert_int_equal(redis_url_parse("rediss://h?ca_file=%00", &url), ERR_SYNTAX);
+    assert_int_equal(redis_url_parse("redis://h?ca_file=/x", &url), ERR_SYNTAX);
+    assert_int_equal(redis_url_check("rediss://"), ERR_SYNTAX);
+    assert_int_equal(redis_url_check("redis://h"), 0);
+}
+
+static void prefixes(void **state)
+{
+    static const struct {
+        const char *url, *prefix, *fitted; /* fitted NULL: a problem */
+    } rows[] = {
+        {"redis://h", "kb:", "kb:"},
+        {"redis://h", "", ""},
+        {"redis+sentinel://h/s", "kb:", "kb:"},
+        {"redis+cluster://h", "kb:", "{kb:}"},
+        {"redis+cluster://h", "", NULL},
+        {"redis://h", "{kb}:", NULL},
+        {"redis://h", "k b", NULL},
+        {"redis://h", "k\xc3\xa4", NULL},
+        {"redis://h", "12345678901234567890123456789012", "12345678901234567890123456789012"},
+        {"redis://h", "123456789012345678901234567890123", NULL},
+        {"redis+cluster://h", "123456789012345678901234567890", "{123456789012345678901234567890}"},
+        {"redis+cluster://h", "1234567890123456789012345678901", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const char *problem = redis_prefix_problem(rows[i].url, rows[i].prefix);
+        char *prefix = mem_dup_str(bytes_str(rows[i].prefix));
+
+        assert_non_null(prefix);
+        if (rows[i].fitted) {
+            assert_null(problem);
+            assert_int_equal(redis_prefix_fit(rows[i].url, &prefix), 0);
+            assert_string_equal(prefix, rows[i].fitted);
+        } else {
+            assert_non_null(problem);
+        }
+        mem_free(prefix);
+    }
 }
 
 static void what_a_sentinel_answers(void **state)
@@ -172,11 +266,10 @@ static void lengths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_urls),
-        cmocka_unit_test(sentinel_urls),
-        cmocka_unit_test(what_a_sentinel_answers),
-        cmocka_unit_test(bad_urls),
-        cmocka_unit_test(lengths),
+        cmocka_unit_test(good_urls),    cmocka_unit_test(sentinel_urls),
+        cmocka_unit_test(cluster_urls), cmocka_unit_test(tls_urls),
+        cmocka_unit_test(prefixes),     cmocka_unit_test(what_a_sentinel_answers),
+        cmocka_unit_test(bad_urls),     cmocka_unit_test(lengths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
