@@ -66,7 +66,11 @@ void ws_conn_untouch(struct ws_conn *c)
 
 void ws_conn_free(struct ws_conn *c)
 {
+    if (c->port->fetching == c) {
+        c->port->fetching = NULL;
+    }
     ws_conn_untouch(c);
+    ws_conn_drop_ahead(c);
     due_stop(&c->due);
     frame_guard_done(&c->guard);
     assembly_done(&c->assembly);
@@ -181,6 +185,9 @@ void ws_conn_pause(struct ws_conn *c, bool is_paused)
     }
     c->is_paused = is_paused;
     (void)lws_rx_flow_control(c->wsi, is_paused ? 0 : 1);
+    if (!is_paused && c->ahead) {
+        ws_conn_touch(c);
+    }
 }
 
 bool ws_conn_has_deflate(const struct ws_conn *c)
@@ -210,6 +217,9 @@ void ws_conn_close(struct ws_conn *c, enum close_code code, const char *reason)
     }
     if (c->is_paused) {
         (void)lws_rx_flow_control(c->wsi, 1); /* to see the peer's close frame */
+    }
+    if (c->ahead) {
+        ws_conn_touch(c);
     }
     c->is_closing = true;
     due_start(&c->port->closing, &c->due, clock_mono_ms());

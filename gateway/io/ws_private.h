@@ -63,6 +63,7 @@ struct ws_conn {
     struct due due;
     struct frame_guard guard;
     struct assembly assembly;
+    struct read_ahead *ahead; /* NULL: nothing; see ws_conn_io.c */
     int fd;
     uint8_t window_bits; /* the client's wish for our window; 0 = none */
     uint8_t address_len;
@@ -106,6 +107,7 @@ struct ws_port {
 
     struct ws_conn *touched;  /* something to be done at the end of the turn */
     struct ws_conn *adopting; /* during lws_adopt_…() */
+    struct ws_conn *fetching; /* during lws_service_fd(); NULL again when it dies there */
     const struct ws_handshake *adopting_handshake;
     uint64_t connections;
     bool is_ending; /* ws_port_free() is cutting what is left */
@@ -169,6 +171,7 @@ int ws_conn_send_close(struct ws_conn *c, unsigned code, const char *reason);
 ssize_t ws_conn_read(void *conn, int fd, char *buf, size_t len); /* a recv_tap_fn */
 void ws_conn_received(struct ws_conn *c, struct bytes payload);
 void ws_conn_peer_closed(struct ws_conn *c);
+void ws_conn_drop_ahead(struct ws_conn *c); /* what was read and not yet asked for */
 void ws_conn_became_writable(struct ws_conn *c);
 void ws_conns_after_turn(struct ws_port *p);
 

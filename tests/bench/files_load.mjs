@@ -11,7 +11,7 @@ import { startS3 } from '../e2e/lib/s3.mjs';
 import { begin, chunksOf, pdf } from '../e2e/lib/upload.mjs';
 
 const FILES = 10, FILE_BYTES = 25 << 20, CHUNK_BYTES = 262144, WINDOW = 8;
-const PROBE_PAUSE_MS = 5, IDLE_MS = 8000, SAMPLE_MS = 20;
+const PROBE_PAUSE_MS = 5, IDLE_MS = 20_000, SAMPLE_MS = 20;
 const SENDERS = ['alice', 'bob', 'carol', 'admin'];         // at most five open uploads each
 
 async function send(client, data, encoded) {
@@ -63,7 +63,7 @@ async function latencies(from, to, isOver) {
 const over = (ms, end = Date.now() + ms) => () => Date.now() > end;
 
 async function measure(kind) {
-  const s3 = kind === 's3' ? await startS3() : null;
+  const s3 = kind === 's3' ? await startS3({ disk: '/dev/shm' }) : null;
   const system = await start({ gateways: 2, brokers: 2, env: { USER_RATE_LIMIT: '0', WEBSOCKET_RATE_LIMIT: '0',
     UPLOAD_BYTES_PER_MINUTE: '0', ...s3?.settings } });
   const { pids } = system.info;
@@ -73,8 +73,8 @@ async function measure(kind) {
   const bob = await Client.chat(system, 'random', { user: 'bob', gateway: 1, perMessageDeflate: false });
   const tokens = await Promise.all(SENDERS.map((user) => system.token(user)));
   const child = fork(fileURLToPath(import.meta.url), ['senders', JSON.stringify({ info: { urls: system.info.urls }, tokens })]);
-  // Neither is ours to measure, and both would be on other machines: they get what the server leaves,
-  // with all their threads.
+  // Neither is ours to measure, and both would be on other machines: they get what the server leaves of
+  // the processors, with all their threads, and nothing of its disk.
   for (const pid of [child.pid, s3?.child.pid].filter(Boolean)) {
     execFileSync('chrt', ['--all-tasks', '--idle', '--pid', '0', `${pid}`]);
   }

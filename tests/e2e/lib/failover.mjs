@@ -60,20 +60,22 @@ export async function failUnderLoad(t, system, { primary, fail }) {
     }
   });
   const acknowledged = () => senders.reduce((sum, { acknowledged: a }) => sum + a.size, 0);
-  await until(() => acknowledged() >= 200, 30_000, 'messages before');
-
-  const old = await primary();
-  const before = acknowledged();
-  const failedAt = Date.now();
-  await fail(old);
-  await until(async () => ![old, undefined].includes(await primary()), 30_000, 'another primary');
-  const electedAt = Date.now();
-  await until(() => senders.every((sender) => sender.acknowledged.size > 0) && acknowledged() >= before + 50,
-    60_000, 'messages after');
-  t.diagnostic(`new primary after ${electedAt - failedAt} ms, 50 messages acknowledged after ${Date.now() - failedAt} ms`);
-  isOver = true;
-  await Promise.all(work);
-  await Promise.all(senders.map((sender) => sender.stop()));
+  try {
+    await until(() => acknowledged() >= 200, 30_000, 'messages before');
+    const old = await primary();
+    const before = acknowledged();
+    const failedAt = Date.now();
+    await fail(old);
+    await until(async () => ![old, undefined].includes(await primary()), 30_000, 'another primary');
+    const electedAt = Date.now();
+    await until(() => acknowledged() >= before + 50, 60_000, 'messages after');
+    t.diagnostic(`new primary after ${electedAt - failedAt} ms, 50 messages acknowledged after ${Date.now() - failedAt} ms`);
+    isOver = true;
+    await Promise.all(work);
+  } finally {
+    isOver = true;
+    await Promise.all(senders.map((sender) => sender.stop()));
+  }
 
   const stored = await system.sql(`SELECT content, count(*)::int AS n FROM chat_message GROUP BY content`);
   const count = new Map(stored.map(({ content, n }) => [content, n]));

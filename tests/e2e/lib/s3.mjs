@@ -27,10 +27,10 @@ async function launch(server) {
 
 /**
  * { url, bucket, region, accessKey, secretKey, settings, kill(), restart(), stop() }; `settings` are the
- * broker's. `tls` is { key, cert } as makeCertificate of push_services.mjs gives them.
+ * broker's; `disk` is where its objects are. `tls` is { key, cert } as makeCertificate of push_services.mjs gives them.
  */
-export async function startS3({ bucket = 'files', secretKey = 'test-secret/+', tls } = {}) {
-  const folder = await mkdtemp(path.join(tmpdir(), 'kibray-s3-'));
+export async function startS3({ bucket = 'files', secretKey = 'test-secret/+', tls, disk = tmpdir() } = {}) {
+  const folder = await mkdtemp(path.join(disk, 'kibray-s3-'));
   const server = {
     data: path.join(folder, 'data'), bucket, secretKey, tls, port: 0, region: 'us-east-1', accessKey: 'S3RVER',
     /** As a machine that loses power: the objects stay. */
