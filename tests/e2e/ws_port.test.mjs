@@ -427,6 +427,30 @@ describe('reading paused', () => {
         );
     });
 
+    // Far more than is read ahead, paused in the middle of it again and again.
+    test('half a megabyte of all sizes in one write, with pauses, pings and a close frame', async () => {
+        const texts = Array.from({ length: 400 }, (_, i) => `${i}:${'q'.repeat((i * 37) % 2500)}`);
+        const raw = await Raw.upgraded(server.port, {
+            more: [
+                ...texts.flatMap((text, i) => [
+                    ...(i % 40 === 7 ? [frame(0x81, '!pause 10')] : []),
+                    ...(i % 50 === 3 ? [frame(0x89, `ping ${i}`)] : []),
+                    frame(0x81, text),
+                ]),
+                frame(0x88, Buffer.from([3, 232])),
+            ],
+        });
+        await raw.end();
+        const of = (opcode) =>
+            raw.frames.filter((f) => (f.flags & 15) === opcode).map((f) => f.payload.toString('latin1'));
+        assert.deepEqual(of(1), texts);
+        assert.deepEqual(
+            of(10),
+            texts.flatMap((_, i) => (i % 50 === 3 ? [`ping ${i}`] : [])),
+        );
+        assert.deepEqual(of(8), ['\x03\xe8']);
+    });
+
     test(
         'slow reader: everything arrives, the server does not grow',
         { timeout: seconds(60) },
