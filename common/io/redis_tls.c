@@ -7,8 +7,11 @@
 
 #include <hiredis/hiredis.h>
 #include <hiredis/hiredis_ssl.h>
+/* OpenSSL has a type and common/err.h a code of this name. */
+#define ERR_STATE OPENSSL_ERR_STATE
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#undef ERR_STATE
 
 static bool trust(SSL_CTX *context, const struct redis_url *url)
 {
