@@ -3,7 +3,9 @@
 // TLS, by one address for all gateways. The parts are containers: gateway, gateway2 …, broker …,
 // redis, postgres, nginx. What the test needs inside of them goes through the engine. Loaded by
 // tests/e2e/lib/system.mjs; ./dev compose-test sets the scene.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ROOT, System, run, until } from '../e2e/lib/system.mjs';
 
@@ -35,6 +37,7 @@ function freePort() {
 class ComposeSystem extends System {
   #project;
   #environment;
+  #settings;                        // a compose file, or undefined
   #containers = new Map();          // part → id
 
   constructor(project, environment) {
@@ -44,7 +47,19 @@ class ComposeSystem extends System {
   }
 
   compose(...args) {
-    return ok(COMPOSE, ['-p', this.#project, '-f', path.join(ROOT, 'compose.yaml'), ...args], { env: this.#environment });
+    const files = ['compose.yaml', ...(this.#settings ? [this.#settings] : [])]
+      .flatMap((name) => ['-f', path.resolve(ROOT, name)]);
+    return ok(COMPOSE, ['-p', this.#project, ...files, ...args], { env: this.#environment });
+  }
+
+  /** compose.yaml hands on what people set; a test may set anything else, in a file of its own. */
+  async writeSettings(folder, env) {
+    const handedOn = new Set([...(await readFile(path.join(ROOT, 'compose.yaml'), 'utf8')).matchAll(/^ +- ([A-Z0-9_]+)$/gm)]
+      .map(([, name]) => name));
+    const own = Object.entries(env).filter(([name]) => !handedOn.has(name));
+    const service = { environment: own.map(([name, value]) => `${name}=${value}`) };
+    this.#settings = path.join(folder, 'settings.yaml');
+    await writeFile(this.#settings, JSON.stringify({ services: { gateway: service, broker: service } }));
   }
 
   async up(gateways, brokers) {
@@ -141,8 +156,12 @@ class ComposeSystem extends System {
 
   /** Stop everything and remove the volumes. KIBRAY_KEEP=1 leaves it to be looked at. */
   async stop() {
-    if (process.env.KIBRAY_KEEP !== '1') {
-      await this.compose('down', '-v');
+    if (process.env.KIBRAY_KEEP === '1') {
+      return;
+    }
+    await this.compose('down', '-v');
+    if (this.#settings) {
+      await rm(path.dirname(this.#settings), { recursive: true });
     }
   }
 }
@@ -158,6 +177,9 @@ export async function start({ gateways, brokers, env }) {
   const url = `https://127.0.0.1:${port}`;
   system.info = { url, port, ws_url: url.replace('http', 'ws'), urls: Array(count.gateways).fill(url) };
   try {
+    if (Object.keys(env).length > 0) {
+      await system.writeSettings(await mkdtemp(path.join(tmpdir(), 'kibray-compose-')), env);
+    }
     await system.up(count.gateways, count.brokers);
   } catch (error) {
     await system.stop();
