@@ -7,6 +7,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/bytes.h"
+#include "common/io/name_lookup.h"
+#include "common/mem.h"
+
 static bool option_is_plain(const char *keyword, const char *value)
 {
     if (strcmp(keyword, "host") == 0) {
@@ -38,4 +42,30 @@ int pg_dsn_check(const char *dsn)
     }
     PQconninfoFree(options);
     return err;
+}
+
+char *pg_dsn_host(const char *dsn)
+{
+    PQconninfoOption *options = PQconninfoParse(dsn, NULL), *o;
+    char *host = NULL;
+    bool is_lone = true;
+
+    for (o = options; o && o->keyword; o++) {
+        if (!o->val || o->val[0] == '\0') {
+            continue;
+        }
+        if (strcmp(o->keyword, "hostaddr") == 0) {
+            is_lone = false;
+        } else if (strcmp(o->keyword, "host") == 0) {
+            is_lone = is_lone && !strpbrk(o->val, ",/@") && !name_is_address(o->val);
+            mem_free(host);
+            host = mem_dup_str(bytes_str(o->val));
+        }
+    }
+    PQconninfoFree(options);
+    if (!is_lone) {
+        mem_free(host);
+        host = NULL;
+    }
+    return host;
 }

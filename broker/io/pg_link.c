@@ -12,6 +12,7 @@
 
 #include "broker/io/pg_dsn.h"
 #include "common/io/clock.h"
+#include "common/io/name_lookup.h"
 #include "common/log.h"
 #include "common/mem.h"
 
@@ -53,6 +54,8 @@ static void close_conn(struct pg_link *l)
 {
     loop_task_cancel(l->loop, &l->break_task);
     loop_timer_stop(l->deadline);
+    name_lookup_cancel(l->lookup);
+    l->lookup = NULL;
     loop_fd_free(l->fd);
     l->fd = NULL;
     PQclear(l->head_result);
@@ -175,24 +178,53 @@ static void ignore_notice(void *arg, const PGresult *res)
     (void)res;
 }
 
-static void start_connect(struct pg_link *l)
+/* `address` may be NULL: as the dsn says. */
+static void connect_to(struct pg_link *l, const char *address)
 {
-    const char *keys[] = {"dbname", "fallback_application_name", "client_encoding", NULL};
-    const char *values[] = {l->dsn, l->application_name, "UTF8", NULL};
+    const char *keys[] = {"dbname", "fallback_application_name", "client_encoding", "hostaddr",
+                          NULL};
+    const char *values[] = {l->dsn, l->application_name, "UTF8", address, NULL};
 
-    l->break_why = NULL;
     l->conn = PQconnectStartParams(keys, values, 1);
-    l->state = PG_LINK_CONNECTING;
     if (!l->conn || PQstatus(l->conn) == CONNECTION_BAD) {
         pg_link_break(l, "connect");
         return;
     }
     (void)PQsetNoticeReceiver(l->conn, ignore_notice, NULL); /* libpq would print them */
-    loop_timer_start(l->deadline, l->timeout_ms, 0);
     /* A fresh connection behaves as if the last poll had asked for writing, says libpq. */
     if (!watch(l, LOOP_WRITE)) {
         pg_link_break(l, "connect");
     }
+}
+
+static void on_lookup(void *arg, const char *address)
+{
+    struct pg_link *l = arg;
+
+    pg_link_enter(l);
+    l->lookup = NULL;
+    if (address) {
+        connect_to(l, address);
+    } else {
+        pg_link_break(l, "no address for this host name");
+    }
+    pg_link_leave(l);
+}
+
+static void start_connect(struct pg_link *l)
+{
+    char *host = pg_dsn_host(l->dsn);
+
+    l->break_why = NULL;
+    l->state = PG_LINK_CONNECTING;
+    loop_timer_start(l->deadline, l->timeout_ms, 0);
+    if (host) {
+        l->lookup = name_lookup_start(l->loop, host, on_lookup, l);
+    }
+    if (!l->lookup) {
+        connect_to(l, NULL);
+    }
+    mem_free(host);
 }
 
 static void on_retry(void *arg)

@@ -26,8 +26,9 @@ struct pg_link {
     void *arg;
 
     enum pg_link_state state;
-    PGconn *conn;       /* NULL when DOWN */
-    struct loop_fd *fd; /* on PQsocket(conn); NULL when DOWN */
+    struct name_lookup *lookup; /* CONNECTING, before there is a conn */
+    PGconn *conn;               /* NULL when DOWN */
+    struct loop_fd *fd;         /* on PQsocket(conn); NULL when DOWN */
     int fd_number;
     struct loop_timer *retry;    /* runs when DOWN */
     struct loop_timer *deadline; /* runs while something is unanswered */

@@ -13,6 +13,7 @@
 #include <hiredis/sds.h>
 #include <stdio.h>
 
+#include "common/io/name_lookup.h"
 #include "common/io/redis_tls.h"
 #include "common/io/redis_value.h"
 #include "common/mem.h"
@@ -28,6 +29,8 @@ struct redis_wire {
     struct loop *loop;
     struct redis_wire_events events;
     void *arg;
+    struct redis_url url;
+    struct name_lookup *lookup; /* before there is a context */
     redisAsyncContext *context; /* NULL when the connection has ended */
     struct loop_fd *fd;
     int wanted; /* LOOP_READ | LOOP_WRITE, as asked of the loop */
@@ -133,7 +136,7 @@ static void destroy(struct redis_wire *w)
 /* The wire may be gone after this. */
 static void leave(struct redis_wire *w)
 {
-    if (w->depth == 1 && !w->context && !w->is_freed && !w->has_told_end) {
+    if (w->depth == 1 && !w->context && !w->lookup && !w->is_freed && !w->has_told_end) {
         w->has_told_end = true;
         w->events.on_closed(w->arg, w->why);
     }
@@ -199,10 +202,10 @@ static void on_flush(void *arg)
     leave(w);
 }
 
-static redisAsyncContext *start_connecting(const struct redis_url *url)
+static redisAsyncContext *start_connecting(const struct redis_url *url, const char *address)
 {
     redisAsyncContext *context =
-        url->is_unix ? redisAsyncConnectUnix(url->host) : redisAsyncConnect(url->host, url->port);
+        url->is_unix ? redisAsyncConnectUnix(address) : redisAsyncConnect(address, url->port);
     bool is_good = context && !context->err;
 
     if (is_good && url->is_tls) {
@@ -240,6 +243,44 @@ static void attach(struct redis_wire *w)
     redisAsyncSetConnectCallback(context, on_connect);
 }
 
+static int connect_to(struct redis_wire *w, const char *address)
+{
+    w->context = start_connecting(&w->url, address);
+    w->fd = w->context ? loop_fd_new(w->loop, w->context->c.fd, on_fd, w) : NULL;
+    if (w->fd) {
+        attach(w);
+        return 0;
+    }
+    if (w->context) {
+        redisAsyncFree(w->context);
+        w->context = NULL;
+    }
+    return ERR_UNAVAILABLE;
+}
+
+static void on_lookup(void *arg, const char *address)
+{
+    struct redis_wire *w = arg;
+
+    enter(w);
+    w->lookup = NULL;
+    if (!address || connect_to(w, address) != 0) {
+        (void)snprintf(w->why, sizeof(w->why), "%s",
+                       address ? "cannot connect" : "no address for this host name");
+    }
+    leave(w);
+}
+
+/* Errors: ERR_UNAVAILABLE. */
+static int begin(struct redis_wire *w)
+{
+    if (w->url.is_unix || name_is_address(w->url.host)) {
+        return connect_to(w, w->url.host);
+    }
+    w->lookup = name_lookup_start(w->loop, w->url.host, on_lookup, w);
+    return w->lookup ? 0 : ERR_UNAVAILABLE;
+}
+
 struct redis_wire *redis_wire_new(struct loop *loop, const struct redis_url *url,
                                   const struct redis_wire_events *events, void *arg)
 {
@@ -253,13 +294,11 @@ struct redis_wire *redis_wire_new(struct loop *loop, const struct redis_url *url
     w->arg = arg;
     w->budget.awaited_count = &w->awaited_count;
     loop_task_init(&w->flush, on_flush, w);
-    w->context = start_connecting(url);
-    w->fd = w->context ? loop_fd_new(loop, w->context->c.fd, on_fd, w) : NULL;
-    if (!w->fd) {
+    w->url = *url;
+    if (begin(w) != 0) {
         destroy(w);
         return NULL;
     }
-    attach(w);
     return w;
 }
 
@@ -267,6 +306,8 @@ void redis_wire_free(struct redis_wire *w)
 {
     if (w && !w->is_freed) {
         w->is_freed = true;
+        name_lookup_cancel(w->lookup);
+        w->lookup = NULL;
         loop_task_cancel(w->loop, &w->flush);
         enter(w);
         leave(w);

@@ -14,8 +14,7 @@ struct redis_wire_events {
 };
 
 /* Start connecting. Keeps `events`. Calls back: later, never in here. NULL: refused at once.
- * Limits: a host name is resolved by the system's resolver, which blocks; give an address or a
- * unix socket where that matters. */
+ * A host name is looked up first. */
 struct redis_wire *redis_wire_new(struct loop *loop, const struct redis_url *url,
                                   const struct redis_wire_events *events, void *arg);
 /* Legal in every callback; no callback follows. */
