@@ -175,6 +175,9 @@ static int take_login(struct bytes *rest, struct redis_url *out)
         return 0;
     }
     len = (size_t)(at - rest->ptr);
+    if (out->seeds.topology != REDIS_ALONE && memchr(rest->ptr, '@', len)) {
+        return ERR_SYNTAX; /* each seed with a login? It is the same for all */
+    }
     err = parse_login(bytes_of(rest->ptr, len), out);
     *rest = bytes_skip(*rest, len + 1);
     return err;
@@ -204,7 +207,8 @@ static int parse_option(struct bytes option, struct redis_url *out)
 static int take_options_and_login(struct bytes *rest, struct redis_url *out)
 {
     struct bytes options, option;
-    bool is_more = split(*rest, '?', rest, &options);
+    bool has_options = out->is_tls || out->seeds.topology != REDIS_ALONE;
+    bool is_more = has_options && split(*rest, '?', rest, &options);
     int err = 0;
 
     while (err == 0 && is_more) {
@@ -266,9 +270,7 @@ static int parse_cluster(struct bytes rest, struct redis_url *out)
     int err = take_options_and_login(&rest, out);
 
     (void)split(rest, '/', &hosts, &nothing);
-    if (err == 0 && nothing.len > 0) {
-        err = ERR_SYNTAX;
-    }
+    err = err == 0 && nothing.len > 0 ? ERR_SYNTAX : err;
     if (err == 0) {
         err = parse_seeds(hosts, REDIS_PORT_DEFAULT, &out->seeds);
     }

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* One lasting link to Redis: connects, greets, watches the time limits, and starts again. The
- * bytes are moved by redis_wire.c, replies are made by redis_value.c. Called by all glue that
- * talks to Redis.
+/* One lasting link to Redis: connects, greets, watches the time limits, and starts again. Bytes are
+ * moved by redis_wire.c, replies made by redis_value.c. Called by all glue that talks to Redis.
  *
  *     WAITING --timer--> CONNECTING --open--> GREETING --INFO answered--> UP
  *        ^                   |                    |                        |
  *        +---- backoff ------+--- lost, refused, or no answer in time -----+
  *
- * With Sentinels or a cluster CONNECTING begins with asking them, each time: the primary may have
- * changed. A user may free the link in any of its callbacks: `depth` counts the calls that still
- * stand on it, and the last one out takes the memory down. */
+ * With Sentinels or a cluster CONNECTING begins with asking them: the primary may have changed. A
+ * user may free the link in any callback: `depth` counts the calls that still stand on it, and the
+ * last one out takes the memory down. */
 #include "common/io/redis_link.h"
 
 #include "common/backoff.h"
@@ -125,6 +124,8 @@ static void lose(struct redis_link *l, const char *why, bool is_timeout)
     l->wire = NULL;
     if (was_up && now_ms - l->up_since_ms >= STABLE_MS) {
         backoff_reset(&l->backoff);
+    } else {
+        redis_resolver_doubt(l->resolver);
     }
     if (was_up || log_limit_pass(&l->failure_lines, now_ms)) {
         log_warn(was_up ? "redis_down" : "redis_connect_failed", LOG_STR("link", l->name),

@@ -215,6 +215,13 @@ void redis_resolver_stop(struct redis_resolver *r)
     }
 }
 
+void redis_resolver_doubt(struct redis_resolver *r)
+{
+    if (r) {
+        r->current = (r->current + 1) % r->seeds->count;
+    }
+}
+
 void redis_resolver_free(struct redis_resolver *r)
 {
     if (r) {

@@ -19,4 +19,6 @@ struct redis_resolver *redis_resolver_new(struct loop *loop, const struct redis_
 /* The seed that answered last is asked first. Each has a second. */
 void redis_resolver_start(struct redis_resolver *r);
 void redis_resolver_stop(struct redis_resolver *r); /* no callback follows; NULL is fine */
+/* What the last answer led to was no primary: another seed is asked first. NULL is fine. */
+void redis_resolver_doubt(struct redis_resolver *r);
 void redis_resolver_free(struct redis_resolver *r); /* NULL is fine */

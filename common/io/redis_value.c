@@ -8,6 +8,8 @@
 
 #include "common/mem.h"
 
+#define DEPTH_MAX 8u /* lists in lists; as hiredis before 1.0 has it, too */
+
 /* The text, or the array of children, lies behind the struct in the same block. */
 struct redis_value {
     enum redis_type type;
@@ -24,12 +26,17 @@ static struct redis_value *new_value(const redisReadTask *task, enum redis_type 
 {
     struct redis_value_budget *budget = task->privdata;
     struct redis_value *v;
+    unsigned depth = 0;
 
+    for (const redisReadTask *t = task->parent; t; t = t->parent) {
+        depth++;
+    }
     if (!task->parent) {
         /* hiredis would assert on a reply that nobody waits for. */
         budget->left_bytes = *budget->awaited_count > 0 ? REDIS_LINK_REPLY_MAX : 0;
     }
-    if (budget->left_bytes < sizeof(*v) || extra_bytes > budget->left_bytes - sizeof(*v)) {
+    if (depth > DEPTH_MAX || budget->left_bytes < sizeof(*v) ||
+        extra_bytes > budget->left_bytes - sizeof(*v)) {
         budget->is_refused = true;
         return NULL;
     }
@@ -114,7 +121,7 @@ static void *create_nil(const redisReadTask *task)
     return new_value(task, REDIS_NIL, 0);
 }
 
-/* As deep as the reader's stack, which is 9. An unfinished list has NULL children. */
+/* At most DEPTH_MAX deep. An unfinished list has NULL children. */
 static void free_value(void *object)
 {
     struct redis_value *v = object;

@@ -23,7 +23,6 @@
 #define READ_ROUNDS_MAX 32
 /* hiredis throws away an empty read buffer that is larger than this. */
 #define READ_BUFFER_KEEP (256u * 1024u)
-#define READ_DEPTH_MAX 8 /* nested lists; before 1.0 hiredis has such a limit of its own */
 
 struct redis_wire {
     struct loop *loop;
@@ -236,9 +235,6 @@ static void attach(struct redis_wire *w)
     context->c.reader->fn = redis_value_functions();
     context->c.reader->privdata = &w->budget;
     context->c.reader->maxbuf = READ_BUFFER_KEEP;
-#if HIREDIS_MAJOR >= 1
-    context->c.reader->maxdepth = READ_DEPTH_MAX;
-#endif
     /* Asks for writability, which is how the end of connecting shows. */
     redisAsyncSetConnectCallback(context, on_connect);
 }

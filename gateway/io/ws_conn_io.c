@@ -15,33 +15,47 @@
 #include "common/mem.h"
 #include "gateway/io/ws_private.h"
 
-#define READ_AHEAD_BYTES (32u * 1024u) /* some 100 us of work: others wait no longer */
+/* Of all connections that are paused with something read. */
+#define READ_AHEAD_ALL_MAX ((size_t)32 << 20)
 
 struct read_ahead {
     size_t pos, len;
-    char bytes[READ_AHEAD_BYTES];
+    char bytes[];
 };
 
 /* What stops it now (nothing there, the end, an error) is seen again by the next read. */
 static void read_ahead(struct ws_conn *c, int fd)
 {
-    struct read_ahead *a = mem_alloc(sizeof(*a));
-    ssize_t n = a ? recvfrom(fd, a->bytes, sizeof(a->bytes), 0, NULL, NULL) : 0;
+    struct ws_port *p = c->port;
+    struct read_ahead *a;
+    ssize_t n = -1;
 
+    if (p->ahead_bytes < READ_AHEAD_ALL_MAX) {
+        n = recvfrom(fd, p->read_buffer, sizeof(p->read_buffer), 0, NULL, NULL);
+    }
     if (n <= 0) {
-        mem_free(a);
         return;
     }
+    a = mem_alloc(sizeof(*a) + (size_t)n);
+    if (!a) {
+        ws_conn_kill_soon(c); /* what was read would be missing */
+        return;
+    }
+    memcpy(a->bytes, p->read_buffer, (size_t)n);
     a->pos = 0;
     a->len = (size_t)n;
+    p->ahead_bytes += a->len;
     c->ahead = a;
     ws_conn_touch(c);
 }
 
 void ws_conn_drop_ahead(struct ws_conn *c)
 {
-    mem_free(c->ahead);
-    c->ahead = NULL;
+    if (c->ahead) {
+        c->port->ahead_bytes -= c->ahead->len;
+        mem_free(c->ahead);
+        c->ahead = NULL;
+    }
 }
 
 static ssize_t take_bytes(struct ws_conn *c, int fd, char *buf, size_t len)
@@ -197,26 +211,40 @@ static size_t ahead_left(const struct ws_conn *c)
     return c->ahead ? c->ahead->len - c->ahead->pos : 0;
 }
 
-/* A paused connection keeps what was read ahead: libwebsockets does not ask for it. False: the
- * connection has gone. */
+/* Others have their turn when it is paused, or has answers to write: its outbox is bounded. */
+static bool may_fetch(const struct ws_conn *c)
+{
+    bool can_write = c->wants_writable && !ws_conn_is_blocked(c);
+
+    return ahead_left(c) > 0 && (c->is_closing || (!c->is_paused && !can_write));
+}
+
+/* A paused connection keeps what was read ahead: libwebsockets does not ask for it. The first of
+ * two calls may give only what libwebsockets had kept when it was paused. False: the connection has
+ * gone. */
 static bool fetch_ahead(struct ws_conn *c)
 {
     struct ws_port *p = c->port;
     struct lws_pollfd readable = {.fd = c->fd, .events = LWS_POLLIN};
-    size_t left;
+    int calls_in_vain = 0;
 
     p->fetching = c;
-    do {
-        left = ahead_left(c);
+    while (p->fetching && may_fetch(c) && calls_in_vain < 2) {
+        size_t left = ahead_left(c);
+
         readable.revents = LWS_POLLIN;
         (void)lws_service_fd(p->lws, &readable);
-    } while (p->fetching && ahead_left(c) > 0 && ahead_left(c) < left);
+        if (p->fetching) {
+            calls_in_vain = ahead_left(c) == left ? calls_in_vain + 1 : 0;
+            flush_pongs(c);
+        }
+    }
     if (!p->fetching) {
         return false;
     }
     p->fetching = NULL;
-    if (c->ahead && !c->is_paused) {
-        (void)lws_callback_on_writable(c->wsi); /* it had other things to do: once more */
+    if (c->ahead && (!c->is_paused || c->is_closing)) {
+        (void)lws_callback_on_writable(c->wsi); /* then it goes on */
     }
     return true;
 }

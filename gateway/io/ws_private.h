@@ -55,6 +55,8 @@ struct http_conn {
     char address[WS_ADDRESS_MAX];
 };
 
+#define READ_AHEAD_BYTES (32u * 1024u) /* some 100 us of work: others wait no longer */
+
 struct ws_conn {
     struct ws_port *port;
     struct lws *wsi; /* NULL before and after libwebsockets has it */
@@ -107,6 +109,8 @@ struct ws_port {
 
     struct ws_conn *touched;  /* something to be done at the end of the turn */
     struct ws_conn *adopting; /* during lws_adopt_…() */
+    size_t ahead_bytes;       /* read and not yet asked for, of all connections */
+    char read_buffer[READ_AHEAD_BYTES];
     struct ws_conn *fetching; /* during lws_service_fd(); NULL again when it dies there */
     const struct ws_handshake *adopting_handshake;
     uint64_t connections;

@@ -19,6 +19,7 @@ import {
     startServer,
     startUnder,
 } from './lib/echo_server.mjs';
+import { until } from './lib/system.mjs';
 
 const MIB = 1 << 20;
 const DEFLATE_OFFER = 'Sec-WebSocket-Extensions: permessage-deflate';
@@ -449,6 +450,29 @@ describe('reading paused', () => {
             texts.flatMap((_, i) => (i % 50 === 3 ? [`ping ${i}`] : [])),
         );
         assert.deepEqual(of(8), ['\x03\xe8']);
+    });
+
+    test('a client that does not read is still listened to after a pause', async () => {
+        const messages = async () => (await (await fetch(`${server.http}/stats`)).json()).messages;
+        const raw = await Raw.upgraded(server.port);
+        const before = await messages();
+        raw.socket.pause();
+        raw.send(
+            frame(0x81, '!flood 300'), // more than the kernel takes
+            ...Array.from({ length: 40 }, () => frame(0x81, 'm'.repeat(50))),
+            frame(0x81, '!pause 300'),
+            ...Array.from({ length: 300 }, () => frame(0x81, 'n'.repeat(50))),
+        );
+        await until(async () => (await messages()) === before + 342, seconds(10), 'all to be taken in');
+        raw.destroy();
+    });
+
+    test('600 pings in one write get 600 pongs', async () => {
+        const raw = await Raw.upgraded(server.port, {
+            more: Array.from({ length: 600 }, (_, i) => frame(0x89, `ping ${i}`.padEnd(20))),
+        });
+        await raw.until((r) => r.frames.length === 600);
+        raw.destroy();
     });
 
     test(
