@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Client } from './lib/client.mjs';
-import { start } from './lib/system.mjs';
+import { start, until } from './lib/system.mjs';
 
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
@@ -379,4 +379,21 @@ describe('every field of every frame', () => {
       });
     }
   }
+});
+
+describe('many at once', () => {
+  test('1800 pings and 1800 wrong frames in one write are all answered', async () => {
+    const client = await connect('alice');
+    const { _socket: tcp } = client.socket;
+    tcp.cork();
+    for (let i = 0; i < 1800; i++) {
+      client.send({ type: 'ping' });
+      client.socket.send('{}');
+    }
+    tcp.uncork();
+    const count = (type) => client.frames.filter((frame) => frame.type === type).length;
+    await until(() => count('pong') === 1800 && count('error') === 1800, 30_000, 'all answers');
+    assert.ok(client.isOpen);
+    await client.close();
+  });
 });
