@@ -4,6 +4,7 @@
 // `./dev bench --files`; the senders are a process of their own, so that they do not delay the probe.
 import { execFileSync, fork } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import os from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Client } from '../e2e/lib/client.mjs';
 import { start } from '../e2e/lib/system.mjs';
@@ -73,10 +74,11 @@ async function measure(kind) {
   const bob = await Client.chat(system, 'random', { user: 'bob', gateway: 1, perMessageDeflate: false });
   const tokens = await Promise.all(SENDERS.map((user) => system.token(user)));
   const child = fork(fileURLToPath(import.meta.url), ['senders', JSON.stringify({ info: { urls: system.info.urls }, tokens })]);
-  // Neither is ours to measure, and both would be on other machines: they get what the server leaves of
-  // the processors, with all their threads, and nothing of its disk.
+  // Neither is ours to measure, and both would be on other machines: with all their threads they get
+  // what the server leaves of one processor, and nothing of its disk.
   for (const pid of [child.pid, s3?.child.pid].filter(Boolean)) {
     execFileSync('chrt', ['--all-tasks', '--idle', '--pid', '0', `${pid}`]);
+    execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', `${os.cpus().length - 1}`, `${pid}`]);
   }
   await new Promise((resolve) => child.once('message', resolve));
   await latencies(alice, bob, over(2000));
