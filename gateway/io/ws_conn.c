@@ -70,7 +70,7 @@ void ws_conn_free(struct ws_conn *c)
         c->port->fetching = NULL;
     }
     ws_conn_untouch(c);
-    ws_conn_drop_ahead(c);
+    ws_ahead_drop(&c->ahead, &c->port->ahead_bytes);
     due_stop(&c->due);
     frame_guard_done(&c->guard);
     assembly_done(&c->assembly);

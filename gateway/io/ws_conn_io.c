@@ -12,71 +12,24 @@
 #include <sys/socket.h>
 
 #include "common/io/clock.h"
-#include "common/mem.h"
 #include "gateway/io/ws_private.h"
-
-/* Of all connections that are paused with something read. */
-#define READ_AHEAD_ALL_MAX ((size_t)32 << 20)
-
-struct read_ahead {
-    size_t pos, len;
-    char bytes[];
-};
-
-/* What stops it now (nothing there, the end, an error) is seen again by the next read. */
-static void read_ahead(struct ws_conn *c, int fd)
-{
-    struct ws_port *p = c->port;
-    struct read_ahead *a;
-    ssize_t n = -1;
-
-    if (p->ahead_bytes < READ_AHEAD_ALL_MAX) {
-        n = recvfrom(fd, p->read_buffer, sizeof(p->read_buffer), 0, NULL, NULL);
-    }
-    if (n <= 0) {
-        return;
-    }
-    a = mem_alloc(sizeof(*a) + (size_t)n);
-    if (!a) {
-        ws_conn_kill_soon(c); /* what was read would be missing */
-        return;
-    }
-    memcpy(a->bytes, p->read_buffer, (size_t)n);
-    a->pos = 0;
-    a->len = (size_t)n;
-    p->ahead_bytes += a->len;
-    c->ahead = a;
-    ws_conn_touch(c);
-}
-
-void ws_conn_drop_ahead(struct ws_conn *c)
-{
-    if (c->ahead) {
-        c->port->ahead_bytes -= c->ahead->len;
-        mem_free(c->ahead);
-        c->ahead = NULL;
-    }
-}
 
 static ssize_t take_bytes(struct ws_conn *c, int fd, char *buf, size_t len)
 {
-    struct read_ahead *a = c->ahead;
+    struct ws_port *p = c->port;
     ssize_t n;
 
-    if (!a) {
-        n = recvfrom(fd, buf, len, 0, NULL, NULL);
-        if (n > 0 && (size_t)n == len && !c->port->fetching) {
-            read_ahead(c, fd);
+    if (c->ahead) {
+        return (ssize_t)ws_ahead_take(&c->ahead, &p->ahead_bytes, buf, len);
+    }
+    n = recvfrom(fd, buf, len, 0, NULL, NULL);
+    if (n > 0 && (size_t)n == len && !p->fetching) {
+        c->ahead = ws_ahead_read(fd, &p->ahead_bytes);
+        if (c->ahead) {
+            ws_conn_touch(c);
         }
-        return n;
     }
-    len = len < a->len - a->pos ? len : a->len - a->pos;
-    memcpy(buf, a->bytes + a->pos, len);
-    a->pos += len;
-    if (a->pos == a->len) {
-        ws_conn_drop_ahead(c);
-    }
-    return (ssize_t)len;
+    return n;
 }
 
 /* Reads for libwebsockets, see recv_tap.h. Runs inside of it: nothing may be closed here. */
@@ -206,17 +159,12 @@ static void fail(struct ws_conn *c, enum close_code code)
     }
 }
 
-static size_t ahead_left(const struct ws_conn *c)
-{
-    return c->ahead ? c->ahead->len - c->ahead->pos : 0;
-}
-
 /* Others have their turn when it is paused, or has answers to write: its outbox is bounded. */
 static bool may_fetch(const struct ws_conn *c)
 {
     bool can_write = c->wants_writable && !ws_conn_is_blocked(c);
 
-    return ahead_left(c) > 0 && (c->is_closing || (!c->is_paused && !can_write));
+    return ws_ahead_left(c->ahead) > 0 && (c->is_closing || (!c->is_paused && !can_write));
 }
 
 /* A paused connection keeps what was read ahead: libwebsockets does not ask for it. The first of
@@ -230,12 +178,12 @@ static bool fetch_ahead(struct ws_conn *c)
 
     p->fetching = c;
     while (p->fetching && may_fetch(c) && calls_in_vain < 2) {
-        size_t left = ahead_left(c);
+        size_t left = ws_ahead_left(c->ahead);
 
         readable.revents = LWS_POLLIN;
         (void)lws_service_fd(p->lws, &readable);
         if (p->fetching) {
-            calls_in_vain = ahead_left(c) == left ? calls_in_vain + 1 : 0;
+            calls_in_vain = ws_ahead_left(c->ahead) == left ? calls_in_vain + 1 : 0;
             flush_pongs(c);
         }
     }

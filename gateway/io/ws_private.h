@@ -15,6 +15,7 @@
 #include "gateway/frame_guard.h"
 #include "gateway/http_head.h"
 #include "gateway/io/tls_front.h"
+#include "gateway/io/ws_ahead.h"
 #include "gateway/io/ws_port.h"
 #include "gateway/ws_handshake.h"
 
@@ -55,8 +56,6 @@ struct http_conn {
     char address[WS_ADDRESS_MAX];
 };
 
-#define READ_AHEAD_BYTES (32u * 1024u) /* some 100 us of work: others wait no longer */
-
 struct ws_conn {
     struct ws_port *port;
     struct lws *wsi; /* NULL before and after libwebsockets has it */
@@ -65,7 +64,7 @@ struct ws_conn {
     struct due due;
     struct frame_guard guard;
     struct assembly assembly;
-    struct read_ahead *ahead; /* NULL: nothing; see ws_conn_io.c */
+    struct ws_ahead *ahead; /* NULL: nothing */
     int fd;
     uint8_t window_bits; /* the client's wish for our window; 0 = none */
     uint8_t address_len;
@@ -93,12 +92,10 @@ struct ws_port {
     struct deflate_ctx *deflate;
     struct assembly_limits limits;
     uint64_t frame_max;
-
     int listen_fd;
     struct tls_front *tls; /* NULL: plain */
     struct loop_fd *listen_watch;
     struct loop_timer *accept_pause;
-
     struct http_conn *https;
     size_t dead_https;
     struct http_conn **requests; /* waiting ones, by the low bits of their id */
@@ -110,7 +107,6 @@ struct ws_port {
     struct ws_conn *touched;  /* something to be done at the end of the turn */
     struct ws_conn *adopting; /* during lws_adopt_…() */
     size_t ahead_bytes;       /* read and not yet asked for, of all connections */
-    char read_buffer[READ_AHEAD_BYTES];
     struct ws_conn *fetching; /* during lws_service_fd(); NULL again when it dies there */
     const struct ws_handshake *adopting_handshake;
     uint64_t connections;
@@ -175,7 +171,6 @@ int ws_conn_send_close(struct ws_conn *c, unsigned code, const char *reason);
 ssize_t ws_conn_read(void *conn, int fd, char *buf, size_t len); /* a recv_tap_fn */
 void ws_conn_received(struct ws_conn *c, struct bytes payload);
 void ws_conn_peer_closed(struct ws_conn *c);
-void ws_conn_drop_ahead(struct ws_conn *c); /* what was read and not yet asked for */
 void ws_conn_became_writable(struct ws_conn *c);
 void ws_conns_after_turn(struct ws_port *p);
 
