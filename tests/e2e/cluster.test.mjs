@@ -2,6 +2,8 @@
 // A Redis Cluster of three primaries with a replica each: the primary of our slot is killed under
 // load, and another time gives its slots away while it lives on.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import { after, before, test } from 'node:test';
 import { failUnderLoad, redisCli, RedisServers } from './lib/failover.mjs';
 import { freePort, run, start, until } from './lib/system.mjs';
@@ -12,6 +14,7 @@ const KEY = '{kb:}primary'; // any key of the system
 const servers = new RedisServers();
 let ports;
 let system;
+let stale, asked = 0;
 
 // The nodes as the first server that answers sees them: { port, id, isPrimary, of, isAlive, slots }.
 async function nodes() {
@@ -60,9 +63,15 @@ before(async () => {
     return all.filter(({ isPrimary }) => !isPrimary).length === 3
       && (await redisCli(ports[5], PASSWORD, 'CLUSTER', 'INFO')).includes('cluster_state:ok');
   }, 30_000, 'three primaries with a replica each');
+  stale = net.createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () => { asked++; socket.write('+OK\r\n-MOVED 1 127.0.0.1:1\r\n'); });
+  });
+  stale.listen(0, '127.0.0.1');
+  await once(stale, 'listening');
   system = await start({ gateways: 2, brokers: 2, env: {
-    // The first one that is asked does not exist.
-    REDIS_URL: `redis+cluster://:${encodeURIComponent(PASSWORD)}@127.0.0.1:1,`
+    // The first one that is asked does not exist, the second one knows only a server that is gone.
+    REDIS_URL: `redis+cluster://:${encodeURIComponent(PASSWORD)}@127.0.0.1:1,127.0.0.1:${stale.address().port},`
       + ports.map((port) => `127.0.0.1:${port}`).join(','),
     WEBSOCKET_RATE_LIMIT: '0',
   } });
@@ -70,7 +79,12 @@ before(async () => {
 
 after(async () => {
   await system?.stop();
+  stale?.close();
   await servers.stop();
+});
+
+test('a seed with a stale answer holds nobody up', () => {
+  assert.ok(asked > 0);
 });
 
 test('all keys lie in the slot of the prefix', { timeout: 60_000 }, async () => {
