@@ -265,8 +265,11 @@ describe('deaths', () => {
     for (const client of [a, b]) {
       const told = await client.count('notification', total, 60_000);
       assert.deepEqual(told.map((f) => f.notification.title), Array.from({ length: total }, (_, i) => `n${i}`));
-      const counts = client.frames.filter((f) => f.type === 'unread_count').map((f) => f.count);
-      assert.deepEqual(counts.slice(1), Array.from({ length: total }, (_, i) => i + 1));
+      // What a broker stored and did not show is shown by the next one, with the count of that moment.
+      const counts = client.frames.filter((f) => f.type === 'unread_count').map((f) => f.count).slice(1);
+      assert.equal(counts.length, total);
+      counts.forEach((count, i) => assert.ok(count >= Math.max(i + 1, counts[i - 1] ?? 0), `${count} after ${i + 1}`));
+      assert.equal(counts.at(-1), total);
     }
     assert.equal(await unread('alice'), total);
   }));

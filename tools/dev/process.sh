@@ -5,14 +5,18 @@
 # that a number that the kernel gave to somebody else is never signalled.
 
 # process_stamp PID: what PART.pid holds; fails when there is no such process, or only a zombie.
+# A killed process whose first thread is a zombie holds its ports until the last thread has ended.
 process_stamp() {
     local stat boot
     { read -r stat <"/proc/$1/stat"; } 2>/dev/null || return 1
     read -r boot </proc/sys/kernel/random/boot_id
     # The name in parentheses may hold anything; after it come the state and 18 more fields.
-    local -a fields
+    local -a fields threads
     read -r -a fields <<<"${stat##*) }"
-    [ "${fields[0]}" != Z ] || return 1
+    if [ "${fields[0]}" = Z ]; then
+        threads=("/proc/$1/task/"*)
+        ((${#threads[@]} > 1)) || return 1
+    fi
     printf '%s %s %s\n' "$1" "${fields[19]}" "$boot"
 }
 
