@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { Client } from './lib/client.mjs';
+import { startS3 } from './lib/s3.mjs';
 import { run, start, until } from './lib/system.mjs';
 import { pdf, sha256, upload } from './lib/upload.mjs';
 
@@ -79,15 +80,42 @@ async function use(system) {
   return done.attachment.url;
 }
 
+/** The S3 server of the tests is no https://s3.amazonaws.com, which s3cmd would ask by itself. */
+function s3cmdFlags({ url, accessKey, secretKey }) {
+  const { host } = new URL(url);
+  return ['--config=/dev/null', '--quiet', '--no-ssl', `--host=${host}`, `--host-bucket=${host}`,
+    `--access_key=${accessKey}`, `--secret_key=${secretKey}`];
+}
+
+/** Where files are kept: settings, how their contents are saved and put back, and how they are lost. */
+const STORAGES = {
+  local: async () => ({
+    settings: { STORAGE: 'local' },
+    save: (system, folder) => must('tar', ['-C', media(system), '--exclude=./~tmp', '-cf', `${folder}/media.tar`, '.']),
+    putBack: (system, folder) => must('tar', ['-C', media(system), '-xf', `${folder}/media.tar`]),
+    stop: async () => {},
+  }),
+  s3: async () => {
+    const s3 = await startS3();
+    const sync = (from, to) => must('s3cmd', [...s3cmdFlags(s3), 'sync', from, to]);
+    return {
+      settings: s3.settings,
+      save: (system, folder) => sync(`s3://${s3.bucket}/`, `${folder}/files/`),
+      putBack: (system, folder) => sync(`${folder}/files/`, `s3://${s3.bucket}/`),
+      stop: () => s3.stop(),
+    };
+  },
+};
+
 /** docs/backup.md, "Make a backup": the database first, then the files. */
-async function backUp(system, folder) {
+async function backUp(system, storage, folder) {
   await must('pg_dump', ['--format=custom', '--no-owner', '--no-privileges', '--file', `${folder}/kibray.dump`,
     '--dbname', system.info.database_url]);
-  await must('tar', ['-C', media(system), '--exclude=./~tmp', '-cf', `${folder}/media.tar`, '.']);
+  await storage.save(system, folder);
 }
 
 /** docs/backup.md, "Restore": into an empty database, with an empty Redis, before anything starts. */
-async function restore(system, folder) {
+async function restore(system, storage, folder) {
   const home = await realpath(path.join(system.varFolder, 'postgres'));
   const admin = ['-XqAt', '-v', 'ON_ERROR_STOP=1', '-h', home, '-p', `${system.info.port + 190}`, '-U', 'postgres'];
   await system.kill('gateway');
@@ -99,7 +127,7 @@ async function restore(system, folder) {
   await must('sh', ['-c', 'printf %s "$1" >"$2"', 'sh', kept, `${folder}/list`]);
   await must('pg_restore', ['--no-owner', '--exit-on-error', '--single-transaction', `--use-list=${folder}/list`,
     '--dbname', system.info.database_url, `${folder}/kibray.dump`]);
-  await must('tar', ['-C', media(system), '-xf', `${folder}/media.tar`]);
+  await storage.putBack(system, folder);
   await system.redis('FLUSHALL');
   await system.broker(['migrate']);
   await system.start('broker');
@@ -108,81 +136,87 @@ async function restore(system, folder) {
   await system.ready('gateway');
 }
 
-describe('everything is lost but the backup', () => {
-  let folder, system, was, url, hello, oldToken, restored;
+for (const [kind, makeStorage] of Object.entries(STORAGES)) {
+  describe(`everything is lost but the backup, files ${kind}`, () => {
+    let folder, storage, system, was, url, hello, oldToken, restored;
 
-  before(async () => {
-    folder = await mkdtemp(path.join(tmpdir(), 'kibray-backup-'));
-    system = await start({ env: ENV });
-    await system.addUser('dora');
-    url = await use(system);
-  });
-  after(async () => {
-    await restored?.stop();
-    await rm(folder, { recursive: true, force: true });
-  });
+    before(async () => {
+      folder = await mkdtemp(path.join(tmpdir(), 'kibray-backup-'));
+      storage = await makeStorage();
+      system = await start({ env: { ...ENV, ...storage.settings } });
+      await system.addUser('dora');
+      url = await use(system);
+    });
+    after(async () => {
+      await restored?.stop();
+      await storage.stop();
+      await rm(folder, { recursive: true, force: true });
+    });
 
-  test('a backup is made while the system runs', async () => {
-    was = await view(system);
-    const client = await Client.chat(system, 'general', { user: 'bob' });
-    hello = client.hello;
-    await client.close();
-    oldToken = await system.token('alice');
-    await backUp(system, folder);
-    const later = await Client.chat(system, 'general', { user: 'bob' });
-    await later.say('after the backup');
-    await later.close();
-  });
+    test('a backup is made while the system runs', async () => {
+      was = await view(system);
+      const client = await Client.chat(system, 'general', { user: 'bob' });
+      hello = client.hello;
+      await client.close();
+      oldToken = await system.token('alice');
+      await backUp(system, storage, folder);
+      const later = await Client.chat(system, 'general', { user: 'bob' });
+      await later.say('after the backup');
+      await later.close();
+    });
 
-  test('another system is made from it', { timeout: 120_000 }, async () => {
-    for (const part of PARTS) {
-      await system.kill(part);
-    }
-    await system.stop();            // removes the database, Redis and the files
-    restored = await start({ env: ENV });
-    await restore(restored, folder);
-    restored.info = { ...(await restored.status()), port: restored.info.port };
-  });
+    test('another system is made from it', { timeout: 120_000 }, async () => {
+      for (const part of PARTS) {
+        await system.kill(part);
+      }
+      await system.stop();            // removes the database, Redis and the files
+      await storage.stop();
+      storage = await makeStorage();
+      restored = await start({ env: { ...ENV, ...storage.settings } });
+      await restore(restored, storage, folder);
+      restored.info = { ...restored.info, ...(await restored.status()) };
+    });
 
-  test('messages, channels and notifications are those of the backup', async () => {
-    assert.deepEqual(await view(restored), was);
-    assert.equal(was.general.results.length, MESSAGES);
-    assert.equal(was.leads.results.length, MESSAGES + 2);
-  });
+    test('messages, channels and notifications are those of the backup', async () => {
+      assert.deepEqual(await view(restored), was);
+      assert.equal(was.general.results.length, MESSAGES);
+      assert.equal(was.leads.results.length, MESSAGES + 2);
+    });
 
-  test('people have their passwords, and their tokens still hold', async () => {
-    assert.equal((await restored.login('dora')).status, 200);
-    assert.equal((await restored.login('dora', 'wrong')).status, 401);
-    const me = await restored.http('/api/users/me/', { headers: { Authorization: `Bearer ${oldToken}` } });
-    assert.equal(me.status, 200);
-    assert.equal(me.body.username, 'alice');
-  });
+    test('people have their passwords, and their tokens still hold', async () => {
+      assert.equal((await restored.login('dora')).status, 200);
+      assert.equal((await restored.login('dora', 'wrong')).status, 401);
+      const me = await restored.http('/api/users/me/', { headers: { Authorization: `Bearer ${oldToken}` } });
+      assert.equal(me.status, 200);
+      assert.equal(me.body.username, 'alice');
+    });
 
-  test('the file is there, byte by byte', async () => {
-    assert.equal(sha256(await fileOf(restored, 'alice', url)), sha256(FILE));
-  });
+    test('the file is there, byte by byte', async () => {
+      assert.equal(sha256(await fileOf(restored, 'alice', url)), sha256(FILE));
+    });
 
-  test('a channel goes on where the backup was, and who comes back gets what it missed', async () => {
-    const client = await Client.chat(restored, 'general', { user: 'alice' });
-    assert.equal(client.hello.seq, hello.seq);
-    const frame = await client.say('first of the new system');
-    assert.equal(frame.seq, hello.seq + 1);
-    const back = await Client.chat(restored, 'general', { user: 'bob', since: hello.seq - 3 });
-    assert.equal(back.hello.resumed, true);
-    const missed = await back.count(content, 4);
-    assert.deepEqual(missed.map((one) => one.seq), [-2, -1, 0, 1].map((n) => hello.seq + n));
-    await client.close();
-    await back.close();
-  });
+    test('a channel goes on where the backup was, and who comes back gets what it missed', async () => {
+      const client = await Client.chat(restored, 'general', { user: 'alice' });
+      assert.equal(client.hello.seq, hello.seq);
+      const frame = await client.say('first of the new system');
+      assert.equal(frame.seq, hello.seq + 1);
+      const back = await Client.chat(restored, 'general', { user: 'bob', since: hello.seq - 3 });
+      assert.equal(back.hello.resumed, true);
+      const missed = await back.count(content, 4);
+      assert.deepEqual(missed.map((one) => one.seq), [-2, -1, 0, 1].map((n) => hello.seq + n));
+      await client.close();
+      await back.close();
+    });
 
-  test('a repeated client_id from before the backup is still known', async () => {
-    const client = await Client.chat(restored, 'random', { user: 'alice' });
-    client.sendChat('random 5', { client_id: 'random-5' });
-    const frame = await client.next('chat_message');
-    assert.equal(frame.message.id, was.random.results.find((one) => one.content === 'random 5').id);
-    await client.close();
+    test('a repeated client_id from before the backup is still known', async () => {
+      const client = await Client.chat(restored, 'random', { user: 'alice' });
+      client.sendChat('random 5', { client_id: 'random-5' });
+      const frame = await client.next('chat_message');
+      assert.equal(frame.message.id, was.random.results.find((one) => one.content === 'random 5').id);
+      await client.close();
+    });
   });
-});
+}
 
 describe('Redis alone loses everything', () => {
   let system;

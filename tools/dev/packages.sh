@@ -14,7 +14,7 @@ readonly PACKAGES_DAEMONS=(ca-certificates libwebsockets17 libwebsockets-evlib-e
     libgd3 libseccomp2)
 readonly PACKAGES_RUN=(redis-server redis-tools postgresql curl jq openssl util-linux procps)
 readonly PACKAGES_E2E=(chromium python3 python3-django python3-djangorestframework
-    python3-djangorestframework-simplejwt python3-argon2 python3-psycopg2 python3-cryptography)
+    python3-djangorestframework-simplejwt python3-argon2 python3-psycopg2 python3-cryptography s3cmd)
 readonly PACKAGES_CHECK=(clang clang-format clang-tidy codespell shellcheck python3 git)
 readonly PACKAGES_CLANG=(clang libclang-rt-14-dev llvm)
 readonly PACKAGES_MONITORING=(prometheus python3 python3-yaml)
