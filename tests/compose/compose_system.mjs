@@ -107,6 +107,14 @@ class ComposeSystem extends System {
     await until(async () => !(await this.isRunning(part)), 30_000, `${part} dead`);
   }
 
+  async signal(part, name) {
+    await engine('kill', '--signal', name, this.#id(part));
+  }
+
+  async terminate(part) {
+    await engine('stop', '--time', '30', this.#id(part));
+  }
+
   async start(part) {
     await engine('start', this.#id(part));
   }
@@ -121,11 +129,23 @@ class ComposeSystem extends System {
     await until(() => this.#inside(part, ...probe).then(() => true, () => false), 60_000, `${part} ready`);
   }
 
-  /** One line of a daemon's metrics, as a number. */
-  async metric(part, name) {
+  metrics(part) {
     const script = 'exec 3<>/dev/tcp/127.0.0.1/9100; printf "GET /metrics HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3';
-    const line = (await this.#inside(part, 'bash', '-c', script)).split('\n').find((text) => text.startsWith(`${name} `));
-    return Number(line?.split(' ')[1]);
+    return this.#inside(part, 'bash', '-c', script);
+  }
+
+  async #someBroker() {
+    for (const part of this.parts('broker')) {
+      if (await this.isRunning(part)) {
+        return part;
+      }
+    }
+    throw new Error('no broker runs');
+  }
+
+  async mediaFiles() {
+    const text = await this.#inside(await this.#someBroker(), 'find', '/var/lib/kibray/media', '-type', 'f');
+    return text.split('\n').filter(Boolean);
   }
 
   log(part) {
@@ -151,7 +171,7 @@ class ComposeSystem extends System {
 
   async broker(args, env = {}) {
     const words = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
-    await engine('exec', ...words, this.#id('broker'), 'kibray-broker', ...args);
+    await engine('exec', ...words, this.#id(await this.#someBroker()), 'kibray-broker', ...args);
   }
 
   /** Stop everything and remove the volumes. KIBRAY_KEEP=1 leaves it to be looked at. */
@@ -175,7 +195,7 @@ export async function start({ gateways, brokers, env }) {
     KIBRAY_GATEWAYS: `${count.gateways}`, KIBRAY_BROKERS: `${count.brokers}`,
   });
   const url = `https://127.0.0.1:${port}`;
-  system.info = { url, port, ws_url: url.replace('http', 'ws'), urls: Array(count.gateways).fill(url) };
+  system.info = { url, port, count, ws_url: url.replace('http', 'ws'), urls: Array(count.gateways).fill(url) };
   try {
     if (Object.keys(env).length > 0) {
       await system.writeSettings(await mkdtemp(path.join(tmpdir(), 'kibray-compose-')), env);

@@ -21,6 +21,7 @@ const post = (path, body, headers = {}) => system.http(path, { body, method: 'PO
 const origin = (gateway = 0) => system.info.urls[gateway].replace(/\/$/, '');
 const me = async (headers) => (await system.http('/api/users/me/', { headers })).status;
 const cookieOf = (answer) => answer.headers.get('set-cookie') ?? '';
+const secure = () => (origin().startsWith('https:') ? ['Secure'] : []);
 const keyOf = (answer) => /^sessionid=([a-z0-9]*);/.exec(cookieOf(answer))?.[1];
 
 /** A socket by a session's cookie, as a browser opens it. */
@@ -77,7 +78,7 @@ describe('login by cookie', () => {
       id: system.user('alice').id, username: 'alice', is_staff: false, avatar: '',
     });
     const attributes = cookieOf(answer).split('; ').slice(1);
-    assert.deepEqual(attributes, ['Path=/', 'HttpOnly', 'SameSite=Lax', 'Max-Age=1209600']);
+    assert.deepEqual(attributes, ['Path=/', 'HttpOnly', 'SameSite=Lax', 'Max-Age=1209600', ...secure()]);
     assert.equal(await me({ Cookie: `sessionid=${keyOf(answer)}` }), 200);
     const client = await byCookie(keyOf(answer), 'general', 1);
     assert.equal(client.hello.username, 'alice');
@@ -102,7 +103,7 @@ describe('login by cookie', () => {
     const answer = await post('/api/logout/', undefined, { Cookie: `sessionid=${key}`, Origin: origin() });
     assert.equal(answer.status, 200);
     assert.deepEqual(answer.body, {});
-    assert.match(cookieOf(answer), /^sessionid=; Path=\/; HttpOnly; SameSite=Lax; Max-Age=0$/);
+    assert.equal(cookieOf(answer), ['sessionid=', 'Path=/', 'HttpOnly', 'SameSite=Lax', 'Max-Age=0', ...secure()].join('; '));
     await assertKicked(client, 4401, 'AUTHENTICATION_FAILED');
     assert.equal(await me({ Cookie: `sessionid=${key}` }), 401);
     assert.deepEqual(await refusedFrom('general', {

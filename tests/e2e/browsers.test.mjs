@@ -26,7 +26,7 @@ after(async () => {
 
 /** A browser of its own in which somebody has logged in. */
 async function signIn(user, gateway) {
-  const context = await browser.newContext({ baseURL: system.info.urls[gateway] });
+  const context = await browser.newContext({ baseURL: system.info.urls[gateway], ignoreHTTPSErrors: true });
   const page = await context.newPage();
   await page.goto('/healthz');
   const status = await page.evaluate(async (credentials) => (await fetch('/api/login/', {

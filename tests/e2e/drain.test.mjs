@@ -54,7 +54,7 @@ test('all sockets of a gateway that ends move on without losing a message', { ti
   await until(() => senders.every(({ acknowledged }) => acknowledged.size >= 4), 30_000, 'messages before');
 
   const begun = Date.now();
-  await system.stopGateway();
+  await system.terminate('gateway');
   const tookMs = Date.now() - begun;
   await until(() => returners.every((r) => r.isConnected), 30_000, 'all to be back');
   isOver = true;

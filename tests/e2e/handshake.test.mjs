@@ -69,7 +69,11 @@ describe('refused before the upgrade', () => {
     });
   }
 
-  const answerTo = (lines) => Raw.request(system.info.port, head(lines));
+  const answerTo = async (lines) => {
+    const raw = await Raw.upgraded(system.info.urls[0], { lines });
+    raw.destroy();
+    return raw;
+  };
   test('another method than GET: 405', async () => {
     assert.equal((await answerTo(request({}, 'POST /ws/chat/general/ HTTP/1.1'))).status, 405);
   });
@@ -198,7 +202,7 @@ describe('opens', () => {
     assert.equal(hello.username, 'carol');
   });
 
-  const origins = [() => system.info.url, () => system.info.url.replace('http', 'https'), () => TRUSTED,
+  const origins = [() => system.info.url, () => system.info.url.replace(/^https?/, 'https'), () => TRUSTED,
     () => 'http://other.example.com:8080'];
   for (const [index, origin] of origins.entries()) {
     test(`with an origin of its own or a trusted one (${index})`, async () => {
@@ -217,7 +221,7 @@ test('a socket that breaks the protocol is closed with 1002, invalid UTF-8 with 
   const cases = [[frame(0x83, 'x'), 1002], [frame(0x81, Buffer.from([0xff, 0xfe])), 1007]];
   for (const [bytes, code] of cases) {
     const lines = request({}, `GET /ws/chat/general/?token=${await aliceToken()} HTTP/1.1`);
-    const connection = await Raw.upgraded(system.info.port, { lines, more: [bytes] });
+    const connection = await Raw.upgraded(system.info.urls[0], { lines, more: [bytes] });
     await connection.end();
     assert.equal(closeCodeOf(connection.frames), code);
   }

@@ -88,10 +88,8 @@ async function deadLetters(user) {
 }
 
 async function metric(name) {
-  const texts = await Promise.all([150, 151].map(async (offset) =>
-    (await fetch(`http://127.0.0.1:${system.info.port + offset}/metrics`)).text()));
-  return texts.flatMap((text) => text.split('\n')).filter((line) => line.startsWith(`${name} `))
-    .reduce((sum, line) => sum + Number(line.split(' ')[1]), 0);
+  const values = await Promise.all(system.parts('broker').map((part) => system.metric(part, name)));
+  return values.reduce((sum, value) => sum + (value || 0), 0);
 }
 
 beforeEach(() => {

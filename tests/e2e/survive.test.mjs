@@ -61,7 +61,6 @@ const isBack = {
 /** All senders send their share; in the midst of it the part is killed and started again. */
 async function phase(number, part) {
   const already = acknowledgedCount();
-  const { pids } = await system.status();
   const sending = senders.map(async (sender) => {
     for (let i = 0; i < PER_PHASE; i++) {
       await sender.send(number * PER_PHASE + i);
@@ -70,8 +69,7 @@ async function phase(number, part) {
   });
   if (part) {
     await until(() => acknowledgedCount() > already + SENDERS, PHASE_MS, 'traffic');
-    process.kill([pids[part]].flat()[0], 'SIGKILL');
-    await until(async () => ![(await system.status()).pids[part]].flat().includes([pids[part]].flat()[0]));
+    await system.kill(part);
     await system.start(part);
     await isBack[part]();
   }

@@ -39,12 +39,13 @@ test('WebSocketManager: connects, sends, comes back after a graceful restart', {
   const bob = await Client.chat(system, 'general', { user: 'bob' });
   await page.evaluate(() => window.manager.send({ type: 'chat_message', message: 'Hello, world!' }));
   assert.equal((await bob.next('chat_message')).message.content, 'Hello, world!');
-  const gone = system.stopGateway();
+  const gateways = system.parts('gateway');
+  const gone = Promise.all(gateways.map((part) => system.terminate(part)));
   assert.equal((await bob.closed).code, 1006);            // what makes a client of his come back
   await until(async () => !await isOpen(), 10_000, 'closed');
   await gone;
-  await system.start('gateway');
-  await system.ready('gateway');
+  await Promise.all(gateways.map((part) => system.start(part)));
+  await Promise.all(gateways.map((part) => system.ready(part)));
   await until(isOpen, 40_000, 'open again');
   const again = await Client.chat(system, 'general', { user: 'bob' });
   await page.evaluate(() => window.manager.send({ type: 'chat_message', message: 'Back again' }));

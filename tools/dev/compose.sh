@@ -5,6 +5,23 @@
 # ("docker build"): commands, which may have several words.
 need packages suites
 
+# End-to-end files that start stores, servers or daemons of their own on this machine, or look into processes.
+readonly COMPOSE_CANNOT=(backup chromium cluster django notify_survive push push_gone redis_tls runbook sentinel
+    status_storm tls ws_port)
+
+# compose_files FILE…|--all: the files that are run, a line each; without an argument those that kill containers.
+compose_files() {
+    local file name
+    if [ "${1:-}" != --all ]; then
+        printf '%s\n' "${@:-$ROOT/tests/compose/survive.test.mjs}"
+        return
+    fi
+    for file in "$ROOT"/tests/compose/*.test.mjs "$ROOT"/tests/e2e/*.test.mjs; do
+        name=$(basename -- "$file" .test.mjs)
+        [[ " ${COMPOSE_CANNOT[*]} " == *" $name "* ]] || printf '%s\n' "$file"
+    done
+}
+
 # A certificate for 127.0.0.1 that the test trusts, and that the containers' user may read.
 compose_certificate() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 2 -subj /CN=localhost \
@@ -22,8 +39,8 @@ compose_image() {
 }
 
 verb_compose_test() {
-    local -a files=("$@")
-    ((${#files[@]})) || files=("$ROOT"/tests/compose/*.test.mjs)
+    local -a files
+    mapfile -t files < <(compose_files "$@")
     packages_install openssl
     packages_install_node
     export CONTAINER_ENGINE=${CONTAINER_ENGINE:-docker} KIBRAY_IMAGE=${KIBRAY_IMAGE:-kibray:test}

@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import crypto from 'node:crypto';
 import net from 'node:net';
 import path from 'node:path';
+import tls from 'node:tls';
 import { fileURLToPath } from 'node:url';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
@@ -111,11 +112,17 @@ export const closeCodeOf = (frames) => {
     return close && close.payload.length >= 2 ? close.payload.readUInt16BE(0) : undefined;
 };
 
-// A TCP connection that collects what comes.
+// A port of this machine, or the address of a server: https:// by TLS.
+function connectTo(place) {
+    const { protocol, hostname, port } = new URL(typeof place === 'number' ? `http://127.0.0.1:${place}` : place);
+    return (protocol === 'https:' ? tls : net).connect({ host: hostname, port: Number(port), ALPNProtocols: ['http/1.1'] });
+}
+
+// A connection that collects what comes.
 export class Raw {
-    constructor(port) {
+    constructor(place) {
         this.bytes = Buffer.alloc(0);
-        this.socket = net.connect(port, '127.0.0.1');
+        this.socket = connectTo(place);
         this.socket.setNoDelay(true);
         this.error = undefined;
         this.waiters = new Set();
@@ -185,16 +192,16 @@ export class Raw {
         this.socket.destroy();
     }
 
-    static async request(port, text) {
-        const raw = new Raw(port);
+    static async request(place, text) {
+        const raw = new Raw(place);
         raw.send(text);
         await raw.end();
         return raw;
     }
 
     // Upgraded; `more` is sent in the same segment as the request.
-    static async upgraded(port, { lines = UPGRADE, more = [] } = {}) {
-        const raw = new Raw(port);
+    static async upgraded(place, { lines = UPGRADE, more = [] } = {}) {
+        const raw = new Raw(place);
         raw.send(head(lines), ...more);
         await raw.until((r) => r.headEnd > 3);
         return raw;

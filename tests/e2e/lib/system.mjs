@@ -3,6 +3,8 @@
 // free ports, and stopped with everything that it wrote. Also what tests do to it from outside.
 import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import http from 'node:http';
+import https from 'node:https';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -15,7 +17,14 @@ export const ROOT = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '
 const DEV = path.join(ROOT, 'dev');
 const PORT_SPAN = 200;          // what one system may use from its --port on
 const START_ATTEMPTS = 5;       // another process may take a port between our look and its use
+const METRICS_OFFSETS = { gateway: 100, broker: 150 };     // from a system's port
 const SANITIZER_REPORT = /ERROR: (Address|Leak)Sanitizer|runtime error:/;
+
+/** Why a test cannot be done through the one published port of a system in containers; else false. */
+export const onlyHere = process.env.KIBRAY_E2E_START ? 'needs the processes, files or ports of this machine' : false;
+
+/** http or https, whichever a URL asks for. */
+export const protocolOf = (url) => (new URL(url).protocol === 'https:' ? https : http);
 
 /** Run a program; resolves to { code, stdout, stderr } whatever its exit code. */
 export async function run(file, args, options = {}) {
@@ -128,26 +137,49 @@ export class System {
     return this.#devOk('start', part);
   }
 
-  /** SIGTERM to the first gateway, and wait until it has gone. */
-  async stopGateway() {
-    const [pid] = (await this.status()).pids.gateway;
-    process.kill(pid, 'SIGTERM');
-    await until(async () => !(await this.status()).pids.gateway.includes(pid), 30_000, 'the gateway to go');
+  async signal(part, name) {
+    const saved = await readFile(path.join(this.#varFolder, 'run', `${part}.pid`), 'utf8');
+    process.kill(Number(saved.split(' ')[0]), name);
+  }
+
+  /** SIGTERM a daemon, and wait until it has gone. */
+  async terminate(part) {
+    await this.signal(part, 'SIGTERM');
+    const line = new RegExp(`^${part} +down$`, 'm');
+    await until(async () => line.test(await this.#devOk('status')), 30_000, `${part} to go`);
+  }
+
+  /** The names of all gateways or brokers. */
+  parts(kind) {
+    return Array.from({ length: this.info.count[`${kind}s`] }, (_, i) => (i === 0 ? kind : `${kind}${i + 1}`));
+  }
+
+  #metricsUrl(part, name) {
+    const [, kind, number] = /^(gateway|broker)(\d*)$/.exec(part);
+    return `http://127.0.0.1:${this.info.port + METRICS_OFFSETS[kind] + (Number(number || 1) - 1)}/${name}`;
   }
 
   /** Wait until a gateway or broker calls itself ready. */
   async ready(part) {
-    const [, kind, number] = /^(gateway|broker)(\d*)$/.exec(part);
-    const offset = { gateway: 100, broker: 150 }[kind] + (Number(number || 1) - 1);
-    await until(() => this.#answersReady(offset), 60_000, `${part} ready`);
+    const answersReady = () => fetch(this.#metricsUrl(part, 'readyz')).then(({ ok }) => ok, () => false);
+    await until(answersReady, 60_000, `${part} ready`);
   }
 
-  async #answersReady(offset) {
-    try {
-      return (await fetch(`http://127.0.0.1:${this.info.port + offset}/readyz`)).ok;
-    } catch {
-      return false;
-    }
+  /** All that a daemon's metrics port says. */
+  async metrics(part) {
+    return (await fetch(this.#metricsUrl(part, 'metrics'))).text();
+  }
+
+  /** One of a daemon's metrics, as a number; NaN while it has none. */
+  async metric(part, name) {
+    const line = (await this.metrics(part)).split('\n').find((text) => text.startsWith(`${name} `));
+    return Number(line?.split(' ')[1]);
+  }
+
+  /** Every file of the local storage, as a path below it. */
+  async mediaFiles() {
+    const files = await readdir(path.join(this.#varFolder, 'media'), { recursive: true, withFileTypes: true });
+    return files.filter((file) => file.isFile()).map((file) => path.join(file.parentPath, file.name));
   }
 
   log(part) {
@@ -280,7 +312,7 @@ export async function start({ gateways = 1, brokers = 1, env = {} } = {}) {
     const result = await system.dev('run', '--detach', '--no-build', '--port', `${port}`,
       '--gateways', `${gateways}`, '--brokers', `${brokers}`);
     if (result.code === 0) {
-      system.info = { ...(await system.status()), port };
+      system.info = { ...(await system.status()), port, count: { gateways, brokers } };
       return system;
     }
     if (attempt === START_ATTEMPTS || !/port \d+ for .* is taken/.test(result.stderr)) {

@@ -17,7 +17,9 @@ export function launch() {
 
 /** A browser profile of one's own; whatever goes wrong in its pages is in `.problems`. */
 export async function newPerson(browser, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, serviceWorkers: 'block', ...options });
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 }, serviceWorkers: 'block', ignoreHTTPSErrors: true, ...options,
+  });
   context.problems = [];
   context.on('weberror', (error) => context.problems.push(`${error.error()}`));
   context.on('console', (message) => {

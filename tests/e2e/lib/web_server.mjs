@@ -5,7 +5,8 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import path from 'node:path';
-import { ROOT } from './system.mjs';
+import tls from 'node:tls';
+import { ROOT, protocolOf } from './system.mjs';
 
 export const DIST = path.join(ROOT, 'web/dist');
 export const isBuilt = existsSync(path.join(DIST, 'index.html'));
@@ -103,7 +104,7 @@ class WebServer {
   #handOn(request, response, url) {
     this.requests.push(`${request.method} ${url}`);
     const { hostname, port } = this.gateway;
-    const onward = http.request({ hostname, port, path: url, method: request.method, headers: request.headers }, (answer) => {
+    const onward = protocolOf(this.gateway).request({ hostname, port, path: url, method: request.method, headers: request.headers }, (answer) => {
       response.writeHead(answer.statusCode, answer.headers);
       answer.pipe(response);
     });
@@ -118,7 +119,8 @@ class WebServer {
       socket.end('HTTP/1.1 404 Not Found\r\n\r\n');
       return;
     }
-    const onward = net.connect(Number(this.gateway.port), this.gateway.hostname, () => {
+    const { hostname: host, port, protocol } = this.gateway;
+    const onward = (protocol === 'https:' ? tls : net).connect({ host, port: Number(port) }, () => {
       const lines = [`GET ${url} HTTP/1.1`];
       for (let i = 0; i < request.rawHeaders.length; i += 2) {
         lines.push(`${request.rawHeaders[i]}: ${request.rawHeaders[i + 1]}`);
