@@ -233,8 +233,13 @@ static void on_ids(void *arg)
 static void register_metrics(struct pipeline *pl)
 {
     static const double bounds[] = {.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 5};
+    static const double ages[] = {.001, .0025, .005, .01, .025, .05, .1,
+                                  .25,  .5,    1,    2.5, 5,    15,  60};
     pl->m.messages = metric_counter("broker_messages_total", "Client messages handled", "type");
     pl->m.batches = metric_counter("broker_batches_total", "Batches handled", NULL);
+    pl->m.entry_age =
+        metric_histogram("broker_entry_age_seconds", "From the XADD of an entry to its handling",
+                         ages, sizeof(ages) / sizeof(ages[0]));
     pl->m.commit_seconds = metric_histogram("broker_commit_seconds", "Time of a commit", bounds,
                                             sizeof(bounds) / sizeof(bounds[0]));
     pl->m.takeovers = metric_counter("broker_takeovers_total", "Partitions taken over", NULL);

@@ -256,6 +256,14 @@ static void count_work(struct pipeline *pl, const struct work *w)
     }
 }
 
+/* How far behind its stream this broker is. Redis gave the entry its time, so its clock counts. */
+static void note_age(struct pipeline *pl, uint64_t redis_now_ms, struct entry_id entry)
+{
+    uint64_t age_ms = redis_now_ms > entry.ms ? redis_now_ms - entry.ms : 0;
+
+    metric_observe(pl->m.entry_age, (double)age_ms / 1e3);
+}
+
 int pipeline_handle(struct pipeline *pl, struct batch *b)
 {
     const struct broker_conf *conf = pl->deps.conf;
@@ -288,6 +296,7 @@ int pipeline_handle(struct pipeline *pl, struct batch *b)
         if (w->origin.partition != partition || entry_id_cmp(w->origin.entry, entry) != 0) {
             partition = w->origin.partition;
             entry = w->origin.entry;
+            note_age(pl, redis_now, entry);
             effects_begin(&b->fx, partition, entry);
         }
         w->is_stale = redis_now + w->waited_ms > entry.ms + FRAME_STALE_MS;

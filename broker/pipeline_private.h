@@ -42,8 +42,8 @@ struct pipeline {
     struct poison poison[POISON_MAX];
     uint32_t poison_count;
     struct {
-        struct metric *messages, *batches, *commit_seconds, *takeovers, *aborts, *poison,
-            *refused_stale;
+        struct metric *messages, *batches, *entry_age, *commit_seconds, *takeovers, *aborts,
+            *poison, *refused_stale;
     } m;
 };
 

@@ -70,7 +70,9 @@ describe('one system', { skip: onlyHere }, () => {
     assert.ok(grown('websocket_message_latency_seconds_sum') > 0);
     assert.ok(grown('websocket_message_latency_seconds_bucket{le="+Inf"}') === 2);
     assert.deepEqual(await metricsOf(`${system.info.url}/metrics`).then(Object.keys), Object.keys(is));
-    assert.ok(Object.keys(await metricsOf(brokerUrl)).some((name) => name.startsWith('broker_')));
+    const broker = await metricsOf(brokerUrl);
+    assert.ok(broker.broker_entry_age_seconds_count >= 3, `${broker.broker_entry_age_seconds_count}`);
+    assert.equal(broker['broker_entry_age_seconds_bucket{le="5"}'], broker.broker_entry_age_seconds_count);
     await client.close();
   });
 
