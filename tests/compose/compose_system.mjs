@@ -129,6 +129,21 @@ class ComposeSystem extends System {
     await until(() => this.#inside(part, ...probe).then(() => true, () => false), 60_000, `${part} ready`);
   }
 
+  /** nginx chooses. Those at another gateway stay until one is right, so that nobody seems to come and go. */
+  async at(gateway, open) {
+    const part = this.parts('gateway')[gateway];
+    const elsewhere = [];
+    for (;;) {
+      const before = await this.metric(part, 'websocket_connections');
+      const client = await open(gateway);
+      if (await this.metric(part, 'websocket_connections') > before) {
+        await Promise.all(elsewhere.map((other) => other.close()));
+        return client;
+      }
+      elsewhere.push(client);
+    }
+  }
+
   metrics(part) {
     const script = 'exec 3<>/dev/tcp/127.0.0.1/9100; printf "GET /metrics HTTP/1.0\\r\\n\\r\\n" >&3; cat <&3';
     return this.#inside(part, 'bash', '-c', script);

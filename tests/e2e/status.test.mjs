@@ -17,16 +17,17 @@ after(() => system.stop());
 
 const id = (user) => system.user(user).id;
 const open = (user, gateway = 0) => Client.open(system, '/ws/status/', { user, gateway });
+const openAt = (user, gateway) => system.at(gateway, () => open(user, gateway));
 const statusOf = (user, status) => (frame) => frame.type === 'user_status'
   && frame.user_id === id(user) && (status === undefined || frame.status === status);
 const stored = async (user) => (await system.sql(
   `SELECT shown AS status FROM user_presence WHERE user_id = ${id(user)}`))[0]?.status;
 
 /** Sockets that are closed at the end, so that the next test begins with nobody online. */
-async function withStatus(users, body) {
+async function withStatus(users, body, openOne = open) {
   const clients = [];
   for (const [i, user] of users.entries()) {
-    clients.push(await open(user, i % 2));
+    clients.push(await openOne(user, i % 2));
   }
   try {
     return await body(...clients);
@@ -198,14 +199,14 @@ describe('typing in a channel from the status socket', () => {
 
 describe('deaths', () => {
   test('a gateway dies: its people are offline within 30 s', () => withStatus(['bob'], async (b) => {
-    const a = await open('alice', 1);
+    const a = await openAt('alice', 1);
     await b.next(statusOf('alice', 'online'));
     await system.kill('gateway2');
     await a.closed;
     await b.next(statusOf('alice', 'offline'), 30_000);
     await system.start('gateway2');
     await system.ready('gateway2');
-  }));
+  }, openAt));
 
   test('who appears offline still does when brokers die', () => withStatus(['alice', 'bob'], async (a, b) => {
     a.send({ type: 'status_update', status: 'offline' });
@@ -224,7 +225,7 @@ describe('deaths', () => {
   }));
 
   test('a gateway and all brokers die at once: its people are offline', () => withStatus(['bob'], async (b) => {
-    const a = await open('alice', 1);
+    const a = await openAt('alice', 1);
     await b.next(statusOf('alice', 'online'));
     await Promise.all(['gateway2', 'broker', 'broker2'].map((part) => system.kill(part)));
     await a.closed;
@@ -233,7 +234,7 @@ describe('deaths', () => {
     }
     await b.next(statusOf('alice', 'offline'), 40_000);
     await system.ready('gateway2');
-  }));
+  }, openAt));
 
   test('each broker dies in turn: who is there stays so, changes are told', () => withStatus(['alice', 'bob'], async (a, b) => {
     await b.next(statusOf('alice', 'online'));

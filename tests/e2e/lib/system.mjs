@@ -154,6 +154,11 @@ export class System {
     return Array.from({ length: this.info.count[`${kind}s`] }, (_, i) => (i === 0 ? kind : `${kind}${i + 1}`));
   }
 
+  /** A client at this gateway: open(gateway), which may have to be tried where an address stands for all. */
+  at(gateway, open) {
+    return open(gateway);
+  }
+
   #metricsUrl(part, name) {
     const [, kind, number] = /^(gateway|broker)(\d*)$/.exec(part);
     return `http://127.0.0.1:${this.info.port + METRICS_OFFSETS[kind] + (Number(number || 1) - 1)}/${name}`;
