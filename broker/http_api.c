@@ -143,13 +143,18 @@ int http_detail(const char *detail, const char *code, struct buf *out)
     return finish(&j, start);
 }
 
-int http_field_problems(const struct http_field *fields, size_t count, struct buf *out)
+int http_field_problems(enum http_problems_form form, const struct http_field *fields, size_t count,
+                        struct buf *out)
 {
     size_t start = out->len;
     struct json_out j;
 
     json_out_init(&j, out);
     json_begin_object(&j);
+    if (form == HTTP_PROBLEMS_WITH_DETAIL) {
+        json_kstr(&j, "detail", BYTES_LIT("Some values of the request are not valid."));
+        json_kstr(&j, "code", BYTES_LIT("invalid"));
+    }
     for (size_t i = 0; i < count; i++) {
         if (fields[i].problem != HTTP_FINE) {
             json_key(&j, fields[i].name);

@@ -131,7 +131,7 @@ void http_fields_done(struct http_field *fields, size_t count);
 
 /* ---- what goes back ---- */
 
-#define HTTP_DETAIL_MAX_BYTES 512u
+#define HTTP_DETAIL_MAX_BYTES 1024u /* with a complaint for each of ten fields */
 #define HTTP_HEADERS_MAX_BYTES 256u
 
 struct http_answer {
@@ -148,8 +148,12 @@ NODISCARD int http_answer_headers(const struct http_answer *answer, struct buf *
 
 /* {"detail":…,"code":…} */
 NODISCARD int http_detail(const char *detail, const char *code, struct buf *out);
-/* {"<field>":["<sentence>"],…} of the fields that have a problem. */
-NODISCARD int http_field_problems(const struct http_field *fields, size_t count, struct buf *out);
+/* What goes before the complaints: nothing, as Django's login routes have it, or what all errors
+ * have. */
+enum http_problems_form { HTTP_PROBLEMS_ALONE, HTTP_PROBLEMS_WITH_DETAIL };
+/* {"detail":…,"code":"invalid","<field>":["<sentence>"],…} of the fields that have a problem. */
+NODISCARD int http_field_problems(enum http_problems_form form, const struct http_field *fields,
+                                  size_t count, struct buf *out);
 /* {"id","username","is_staff","avatar"} */
 NODISCARD int http_user(const struct user_row *user, struct buf *out);
 /* {"access":…,"refresh":…}; an empty refresh is left out. */

@@ -104,7 +104,7 @@ bool request_api_fields(struct request *req, const struct http_field *wanted, si
     struct up_http http = {.body = request_api_input(req)};
 
     memcpy(fields, wanted, count * sizeof(*fields));
-    if (!request_http_fields(req, &http, fields, count)) {
+    if (!request_http_fields(req, &http, HTTP_PROBLEMS_WITH_DETAIL, fields, count)) {
         return false;
     }
     memcpy(req->api->fields, fields, count * sizeof(*fields));
@@ -114,5 +114,5 @@ bool request_api_fields(struct request *req, const struct http_field *wanted, si
 void request_api_refuse_field(struct request *req, size_t field, enum http_problem problem)
 {
     req->api->fields[field].problem = problem;
-    request_http_problems(req, &req->api->fields[field], 1);
+    request_http_problems(req, HTTP_PROBLEMS_WITH_DETAIL, &req->api->fields[field], 1);
 }

@@ -101,20 +101,22 @@ void request_http_throttled(struct request *req, uint32_t retry_after_s)
     answer_detail(req, &answer, detail, code_name(CODE_RATE_LIMIT_EXCEEDED));
 }
 
-void request_http_problems(struct request *req, const struct http_field *fields, size_t field_count)
+void request_http_problems(struct request *req, enum http_problems_form form,
+                           const struct http_field *fields, size_t field_count)
 {
     struct http_answer answer = {.status = 400};
     struct buf body;
 
     buf_init(&body, HTTP_DETAIL_MAX_BYTES);
-    if (http_field_problems(fields, field_count, &body) == 0) {
+    if (http_field_problems(form, fields, field_count, &body) == 0) {
         answer.body = buf_bytes(&body);
     }
     request_http_answer(req, &answer);
     buf_done(&body);
 }
 
-bool request_http_fields(struct request *req, const struct up_http *http, struct http_field *fields,
+bool request_http_fields(struct request *req, const struct up_http *http,
+                         enum http_problems_form form, struct http_field *fields,
                          size_t field_count)
 {
     int err = http_fields_read(http->body, fields, field_count);
@@ -129,7 +131,7 @@ bool request_http_fields(struct request *req, const struct up_http *http, struct
     } else if (err != ERR_MISSING) {
         request_http_fail(req, 400, "The body is not valid JSON.", "parse_error");
     } else {
-        request_http_problems(req, fields, field_count);
+        request_http_problems(req, form, fields, field_count);
     }
     http_fields_done(fields, field_count);
     return false;

@@ -254,7 +254,7 @@ static void start(struct request *req, const struct up_http *http, bool want_ses
     struct http_field fields[] = {{.name = "username", .is_trimmed = true}, {.name = "password"}};
     struct login_work *w = &req->work.login;
 
-    if (!request_http_fields(req, http, fields, 2)) {
+    if (!request_http_fields(req, http, HTTP_PROBLEMS_ALONE, fields, 2)) {
         return;
     }
     w->subject = login_subject_of(http_field_bytes(&fields[0]), http->address);

@@ -49,6 +49,7 @@ static void answer(struct request *req, const struct http_file_answer *a, struct
                    struct bytes headers, const char *key)
 {
     struct down_item item = {.kind = DOWN_HTTP};
+    struct buf body;
     char status[8];
 
     item.http.status = a->status;
@@ -59,9 +60,15 @@ static void answer(struct request *req, const struct http_file_answer *a, struct
         item.http.ref_offset = a->offset;
         item.http.ref_bytes = a->bytes;
     }
+    buf_init(&body, HTTP_DETAIL_MAX_BYTES);
+    if (a->status == 416 && http_detail("The file has no such range.", "invalid", &body) == 0) {
+        item.http.content_type = BYTES_LIT("application/json");
+        item.http.body = buf_bytes(&body);
+    }
     snprintf(status, sizeof(status), "%u", a->status);
     metric_add_label(req->owner->metrics.http_status, status, 1);
     request_answer(req, &item);
+    buf_done(&body);
 }
 
 /* To the storage itself, if it has addresses and this one fits. */
@@ -107,8 +114,7 @@ static void answer_file(struct request *req, const struct http_file *file, const
     if (http_file_answer(file, &wanted, &a, &headers) != 0) {
         request_http_unavailable(req);
     } else if (a.status == 304 || w->is_head || !redirect(req, file, key)) {
-        answer(req, &a, a.status == 416 ? BYTES_LIT("text/plain") : file->type, buf_bytes(&headers),
-               key);
+        answer(req, &a, file->type, buf_bytes(&headers), key);
     }
     buf_done(&headers);
 }

@@ -29,7 +29,7 @@ static void notifications_run(struct request *req)
     int err = page_query_read(request_api_input(req), PAGE_OF_NOTIFICATIONS, q);
 
     if (err == ERR_MISSING) {
-        request_http_problems(req, q->fields, PAGE_FIELD_COUNT);
+        request_http_problems(req, HTTP_PROBLEMS_WITH_DETAIL, q->fields, PAGE_FIELD_COUNT);
         return;
     }
     if (err == 0) {

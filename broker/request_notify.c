@@ -197,7 +197,7 @@ void request_notify(struct request *req, const struct up_http *http)
         request_api_refuse(req, 401, CODE_AUTHENTICATION_FAILED);
         return;
     }
-    if (!request_http_fields(req, http, fields, FIELD_COUNT)) {
+    if (!request_http_fields(req, http, HTTP_PROBLEMS_WITH_DETAIL, fields, FIELD_COUNT)) {
         return;
     }
     for (unsigned i = 0; i < FIELD_COUNT; i++) {
@@ -208,7 +208,7 @@ void request_notify(struct request *req, const struct up_http *http)
     if (is_fine) {
         add(req, fields);
     } else {
-        request_http_problems(req, fields, FIELD_COUNT);
+        request_http_problems(req, HTTP_PROBLEMS_WITH_DETAIL, fields, FIELD_COUNT);
     }
     http_fields_done(fields, FIELD_COUNT);
 }

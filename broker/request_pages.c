@@ -58,7 +58,7 @@ static void run(struct request *req, bool is_search)
         page_query_read(request_api_input(req), is_search ? PAGE_OF_SEARCH : PAGE_OF_MESSAGES, q);
 
     if (err == ERR_MISSING) {
-        request_http_problems(req, q->fields, PAGE_FIELD_COUNT);
+        request_http_problems(req, HTTP_PROBLEMS_WITH_DETAIL, q->fields, PAGE_FIELD_COUNT);
         return;
     }
     page = (struct page_request){

@@ -95,7 +95,7 @@ static void check_field(struct request *req, const struct up_http *http, const c
 {
     struct http_field token = {.name = name, .is_trimmed = true};
 
-    if (request_http_fields(req, http, &token, 1)) {
+    if (request_http_fields(req, http, HTTP_PROBLEMS_ALONE, &token, 1)) {
         request_check_token(req, http_field_bytes(&token), type, fn);
         http_fields_done(&token, 1);
     }

@@ -147,12 +147,13 @@ void request_http_fail(struct request *req, uint32_t status, const char *detail,
 void request_http_unavailable(struct request *req);
 void request_http_throttled(struct request *req, uint32_t retry_after_s);
 /* 400 with what is wrong with each field. */
-void request_http_problems(struct request *req, const struct http_field *fields,
-                           size_t field_count);
+void request_http_problems(struct request *req, enum http_problems_form form,
+                           const struct http_field *fields, size_t field_count);
 void request_http_internal(struct request *req);
 /* Read the fields of the body. Gives whether all are there; if not, the request has been answered
  * and the fields own nothing. */
-bool request_http_fields(struct request *req, const struct up_http *http, struct http_field *fields,
+bool request_http_fields(struct request *req, const struct up_http *http,
+                         enum http_problems_form form, struct http_field *fields,
                          size_t field_count);
 
 /* ---- request_token.c ---- */

@@ -114,7 +114,7 @@ static int sanitize_suspicious(enum sanitize_mode mode, struct bytes in, struct 
         out->len = len_before;
         goto out;
     }
-    *out_code_points = utf8_count(left);
+    *out_code_points = utf8_count(bytes_skip(buf_bytes(out), len_before));
 out:
     mem_free(text);
     mem_free(states);

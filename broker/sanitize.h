@@ -17,9 +17,9 @@ enum sanitize_mode {
 
 /* Append the sanitised form of `in` to `out`: control characters (Unicode Cc) other than tab and
  * newline are removed first, then the seven patterns, until none of them matches any more.
- * Units: *out_code_points counts what the removing left, before U+200B or entities are added.
- * Limits: time and memory are linear in in.len, whatever it contains (9 bytes of memory a byte,
- * none for text without a suspicious character).
- * Errors: ERR_UTF8, ERR_RANGE (NUL), ERR_NOMEM, ERR_FULL; `out` is then as it was. */
+ * Units: *out_code_points counts what was appended, so that a text that was within a limit is so
+ * again. Limits: time and memory are linear in in.len, whatever it contains (9 bytes of memory a
+ * byte, none for text without a suspicious character). Errors: ERR_UTF8, ERR_RANGE (NUL),
+ * ERR_NOMEM, ERR_FULL; `out` is then as it was. */
 NODISCARD int sanitize_text(enum sanitize_mode mode, struct bytes in, struct buf *out,
                             size_t *out_code_points);

@@ -45,7 +45,7 @@ function assertError(answer, status, code) {
 /** 400 with complaints about exactly these fields. */
 function assertComplaints(answer, ...fields) {
   assert.equal(answer.status, 400, JSON.stringify(answer.body));
-  assert.deepEqual(Object.keys(answer.body).sort(), fields);
+  assert.deepEqual(Object.keys(answer.body).sort(), ['code', 'detail', ...fields].sort());
   for (const field of fields) {
     assert.ok(Array.isArray(answer.body[field]) && typeof answer.body[field][0] === 'string');
   }

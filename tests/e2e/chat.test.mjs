@@ -320,6 +320,17 @@ describe('content', () => {
     });
   });
 
+  test('what sanitising adds counts, so that a text can be sent again', async () => {
+    await withClients([connect('alice')], async (a) => {
+      const said = await a.say('<b'.repeat(3333));
+      assert.equal([...said.message.content].length, 9999);
+      a.send({ type: 'edit_message', message_id: said.message.id, new_content: said.message.content });
+      assert.equal((await a.next((f) => f.type === 'edit_message' || f.type === 'error')).type, 'edit_message');
+      a.sendChat('<b'.repeat(3334));
+      assert.equal((await a.next('error')).code, 'MESSAGE_TOO_LARGE');
+    });
+  });
+
   test('NUL and lone surrogates are refused', async () => {
     await withClients([connect('alice')], async (a) => {
       for (const text of ['\\u0000', 'a\\u0000b', '\\ud800', 'x\\udc00', '\\ud800\\ud800', '\\udc00\\ud800']) {

@@ -90,7 +90,9 @@ describe('POST /api/notifications/', () => {
 
   test('many people, each once; those who are nobody are passed over', () => withSockets(['alice', 'bob'], async (a, b) => {
     const answer = await post({ user_ids: [id('alice'), id('bob'), id('bob'), 999_999], title: 'All', message: '' });
-    assert.deepEqual([answer.status, answer.body], [400, { message: ['This field may not be blank.'] }]);
+    assert.deepEqual([answer.status, answer.body], [400, {
+      detail: 'Some values of the request are not valid.', code: 'invalid', message: ['This field may not be blank.'],
+    }]);
     const good = await post({ user_ids: [id('alice'), id('bob'), id('bob'), 999_999], title: 'All', message: 'hands' });
     assert.deepEqual([good.status, good.body], [202, { accepted: 3 }]);
     for (const client of [a, b]) {

@@ -412,7 +412,7 @@ describe('nothing is lost', () => {
 describe('routes', () => {
   function assertComplaints(answer, ...fields) {
     assert.equal(answer.status, 400, JSON.stringify(answer.body));
-    assert.deepEqual(Object.keys(answer.body).sort(), fields);
+    assert.deepEqual(Object.keys(answer.body).sort(), ['code', 'detail', ...fields].sort());
   }
 
   test('401 for nobody', async () => {

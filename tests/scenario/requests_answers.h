@@ -10,6 +10,8 @@
     "{\"detail\":\"No active account found with the given credentials\","                          \
     "\"code\":\"AUTHENTICATION_FAILED\"}"
 #define BAD_TOKEN "{\"detail\":\"Token is invalid or expired\",\"code\":\"token_not_valid\"}"
+/* Goes before complaints about fields. */
+#define COMPLAINTS "{\"detail\":\"Some values of the request are not valid.\",\"code\":\"invalid\","
 #define NO_STORE "Cache-Control: no-store\r\n"
 #define CHALLENGE NO_STORE "WWW-Authenticate: Bearer realm=\"api\"\r\n"
 

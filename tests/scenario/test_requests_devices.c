@@ -139,7 +139,8 @@ static void test_notifications(void **state)
     assert_int_equal(fake_store_devices.request.before, 20);
     assert_int_equal(fake_store_devices.request.limit, 3);
     assert_body(ask(ALICE, &(struct ask){"GET", LIST, "unread=yes&before=0&limit=201", ""}), 400,
-                "{\"before\":[\"This value is out of range.\"],\"limit\":[\"This value is out of "
+                COMPLAINTS
+                "\"before\":[\"This value is out of range.\"],\"limit\":[\"This value is out of "
                 "range.\"],\"unread\":[\"A valid integer is required.\"]}");
 }
 
@@ -210,25 +211,29 @@ static void test_preferences_refused(void **state)
     static const struct {
         const char *body, *answer;
     } cases[] = {
-        {"{\"push_enabled\":1}", "{\"push_enabled\":[\"Must be a valid boolean.\"]}"},
-        {"{\"push_enabled\":null}", "{\"push_enabled\":[\"This field may not be null.\"]}"},
-        {"{\"categories\":null}", "{\"categories\":[\"This field may not be null.\"]}"},
-        {"{\"time_zone\":null}", "{\"time_zone\":[\"This field may not be null.\"]}"},
-        {"{\"categories\":[]}", "{\"categories\":[\"Expected an object of booleans.\"]}"},
-        {"{\"categories\":{\"a\":1}}", "{\"categories\":[\"Expected an object of booleans.\"]}"},
+        {"{\"push_enabled\":1}", COMPLAINTS "\"push_enabled\":[\"Must be a valid boolean.\"]}"},
+        {"{\"push_enabled\":null}",
+         COMPLAINTS "\"push_enabled\":[\"This field may not be null.\"]}"},
+        {"{\"categories\":null}", COMPLAINTS "\"categories\":[\"This field may not be null.\"]}"},
+        {"{\"time_zone\":null}", COMPLAINTS "\"time_zone\":[\"This field may not be null.\"]}"},
+        {"{\"categories\":[]}", COMPLAINTS "\"categories\":[\"Expected an object of booleans.\"]}"},
+        {"{\"categories\":{\"a\":1}}",
+         COMPLAINTS "\"categories\":[\"Expected an object of booleans.\"]}"},
         {"{\"categories\":{\"a b\":true}}",
-         "{\"categories\":[\"This value does not match the required pattern.\"]}"},
+         COMPLAINTS "\"categories\":[\"This value does not match the required pattern.\"]}"},
         {"{\"categories\":{\"\":true}}",
-         "{\"categories\":[\"This value does not match the required pattern.\"]}"},
+         COMPLAINTS "\"categories\":[\"This value does not match the required pattern.\"]}"},
         {"{\"quiet_start\":\"24:00\"}",
-         "{\"quiet_start\":[\"Time has wrong format. Use HH:MM.\"]}"},
+         COMPLAINTS "\"quiet_start\":[\"Time has wrong format. Use HH:MM.\"]}"},
         {"{\"quiet_start\":\"7:00\",\"quiet_end\":\"07:60\"}",
-         "{\"quiet_start\":[\"Time has wrong format. Use HH:MM.\"],"
-         "\"quiet_end\":[\"Time has wrong format. Use HH:MM.\"]}"},
-        {"{\"quiet_end\":700}", "{\"quiet_end\":[\"Time has wrong format. Use HH:MM.\"]}"},
-        {"{\"quiet_end\":\"07:00:00\"}", "{\"quiet_end\":[\"Time has wrong format. Use HH:MM.\"]}"},
-        {"{\"time_zone\":\"\"}", "{\"time_zone\":[\"This field may not be blank.\"]}"},
-        {"{\"time_zone\":5}", "{\"time_zone\":[\"Not a valid string.\"]}"},
+         COMPLAINTS "\"quiet_start\":[\"Time has wrong format. Use HH:MM.\"],"
+                    "\"quiet_end\":[\"Time has wrong format. Use HH:MM.\"]}"},
+        {"{\"quiet_end\":700}",
+         COMPLAINTS "\"quiet_end\":[\"Time has wrong format. Use HH:MM.\"]}"},
+        {"{\"quiet_end\":\"07:00:00\"}",
+         COMPLAINTS "\"quiet_end\":[\"Time has wrong format. Use HH:MM.\"]}"},
+        {"{\"time_zone\":\"\"}", COMPLAINTS "\"time_zone\":[\"This field may not be blank.\"]}"},
+        {"{\"time_zone\":5}", COMPLAINTS "\"time_zone\":[\"Not a valid string.\"]}"},
     };
 
     (void)state;
@@ -238,10 +243,10 @@ static void test_preferences_refused(void **state)
     assert_int_equal(fake_store_devices.calls, 0);
     fake_store_devices.verdict = PREFERENCE_NO_ZONE;
     assert_body(say("PATCH", PREFERENCES, "{\"time_zone\":\"Mars/Olympus\"}"), 400,
-                "{\"time_zone\":[\"This time zone does not exist.\"]}");
+                COMPLAINTS "\"time_zone\":[\"This time zone does not exist.\"]}");
     fake_store_devices.verdict = PREFERENCE_TOO_MANY;
     assert_body(say("PATCH", PREFERENCES, "{\"categories\":{\"a\":true}}"), 400,
-                "{\"categories\":[\"This value is too long.\"]}");
+                COMPLAINTS "\"categories\":[\"This value is too long.\"]}");
 }
 
 /* ---- devices ---- */
@@ -284,20 +289,23 @@ static void test_devices_refused(void **state)
 
     (void)state;
     assert_body(say("POST", DEVICES, "{}"), 400,
-                "{\"token\":[\"This field is required.\"],\"device_type\":[\"This field is "
+                COMPLAINTS
+                "\"token\":[\"This field is required.\"],\"device_type\":[\"This field is "
                 "required.\"]}");
     assert_body(say("POST", DEVICES, "{\"token\":\" \",\"device_type\":\"ios\"}"), 400,
-                "{\"token\":[\"This field may not be blank.\"]}");
+                COMPLAINTS "\"token\":[\"This field may not be blank.\"]}");
     assert_body(say("POST", DEVICES, "{\"token\":\"t\",\"device_type\":\"IOS\"}"), 400,
-                "{\"device_type\":[\"This is not a valid choice.\"]}");
+                COMPLAINTS "\"device_type\":[\"This is not a valid choice.\"]}");
     assert_body(say("POST", DEVICES,
                     "{\"token\":\"{\\\"endpoint\\\":\\\"http://127.0.0.1/\\\"}\","
                     "\"device_type\":\"web\"}"),
-                400, "{\"token\":[\"This is not a valid push subscription.\"]}");
-    assert_body(say("DELETE", DEVICES, "{}"), 400, "{\"token\":[\"This field is required.\"]}");
+                400, COMPLAINTS "\"token\":[\"This is not a valid push subscription.\"]}");
+    assert_body(say("DELETE", DEVICES, "{}"), 400,
+                COMPLAINTS "\"token\":[\"This field is required.\"]}");
     (void)snprintf(body, sizeof(body), "{\"token\":\"%0*d\",\"device_type\":\"ios\"}",
                    (int)DEVICE_TOKEN_MAX_BYTES + 1, 0);
-    assert_body(say("POST", DEVICES, body), 400, "{\"token\":[\"This value is too long.\"]}");
+    assert_body(say("POST", DEVICES, body), 400,
+                COMPLAINTS "\"token\":[\"This value is too long.\"]}");
     assert_int_equal(fake_store_devices.calls, 0);
 }
 

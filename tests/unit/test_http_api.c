@@ -333,7 +333,12 @@ static void test_answers(void **state)
     assert_int_equal(http_detail("No \"x\"", "not_found", &b), 0);
     assert_text(&b, "{\"detail\":\"No \\\"x\\\"\",\"code\":\"not_found\"}");
     buf_reset(&b);
-    assert_int_equal(http_field_problems(fields, 6, &b), 0);
+    assert_int_equal(http_field_problems(HTTP_PROBLEMS_WITH_DETAIL, fields, 1, &b), 0);
+    assert_text(&b,
+                "{\"detail\":\"Some values of the request are not valid.\",\"code\":\"invalid\","
+                "\"a\":[\"This field is required.\"]}");
+    buf_reset(&b);
+    assert_int_equal(http_field_problems(HTTP_PROBLEMS_ALONE, fields, 6, &b), 0);
     assert_text(&b, "{\"a\":[\"This field is required.\"],\"c\":[\"This field may not be null.\"],"
                     "\"d\":[\"This field may not be blank.\"],\"e\":[\"Not a valid string.\"],"
                     "\"f\":[\"Null characters are not allowed.\"]}");

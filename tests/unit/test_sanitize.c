@@ -243,11 +243,9 @@ static void test_markup_mode(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct buf left;
-        size_t count = sanitize(SANITIZE_PATTERNS, bytes_str(rows[i].in), &left);
-        assert_int_equal(count, utf8_count(buf_bytes(&left)));
-        check(SANITIZE_MARKUP, bytes_str(rows[i].in), bytes_str(rows[i].want), count);
-        buf_done(&left);
+        struct bytes want = bytes_str(rows[i].want);
+        check(SANITIZE_MARKUP, bytes_str(rows[i].in), want, utf8_count(want));
+        check(SANITIZE_MARKUP, want, want, utf8_count(want));
     }
 }
 
@@ -267,10 +265,9 @@ static void test_escape_mode(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        struct buf left;
-        size_t count = sanitize(SANITIZE_PATTERNS, bytes_str(rows[i].in), &left);
-        check(SANITIZE_ESCAPE, bytes_str(rows[i].in), bytes_str(rows[i].want), count);
-        buf_done(&left);
+        struct bytes want = bytes_str(rows[i].want);
+        check(SANITIZE_ESCAPE, bytes_str(rows[i].in), want, utf8_count(want));
+        check(SANITIZE_ESCAPE, want, want, utf8_count(want));
     }
 }
 
@@ -330,7 +327,7 @@ static void test_full_buffer_is_left_alone(void **state)
         int err = sanitize_text(SANITIZE_MARKUP, BYTES_LIT("<b <i"), &out, &count);
         assert_int_equal(err, max < 12 ? ERR_FULL : 0);
         assert_int_equal(out.len, max < 12 ? 1 : 12);
-        assert_int_equal(count, max < 12 ? 77 : 5);
+        assert_int_equal(count, max < 12 ? 77 : 7);
         buf_done(&out);
     }
     buf_init(&out, 3);
