@@ -277,6 +277,13 @@ static bool route(const struct handshake_policy *policy, struct bytes path, stru
     return true;
 }
 
+bool handshake_is_socket(const struct handshake_policy *policy, struct bytes path)
+{
+    struct handshake ignored;
+
+    return route(policy, path, &ignored);
+}
+
 /* A since= that is no number is one of the "others": ignored. */
 static void read_since(struct bytes query, struct handshake *out)
 {

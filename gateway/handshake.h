@@ -28,6 +28,9 @@ struct handshake {
 void handshake_check(const struct handshake_policy *policy, const struct ws_request *req,
                      struct handshake *out_handshake, struct ws_refusal *out_refusal);
 
+/* Is this the path of a socket? */
+bool handshake_is_socket(const struct handshake_policy *policy, struct bytes path);
+
 /* Django's rule for one Host header: a well-formed name or IP literal, the port ignored, one
  * trailing dot ignored, letters in any case; then "*", an exact entry, or ".example.com" for the
  * domain and all below it. */

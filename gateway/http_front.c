@@ -23,6 +23,8 @@ static const struct answer FORGED = {403, "PERMISSION_DENIED",
 static const struct answer NOT_FOUND = {404, "not_found", "There is nothing here.", ""};
 static const struct answer BAD_METHOD = {405, "method_not_allowed", "Only GET is served here.",
                                          "Allow: GET, HEAD\r\n"};
+static const struct answer SOCKET_METHOD = {405, "method_not_allowed", "A socket is opened by GET.",
+                                            "Allow: GET\r\n"};
 static const struct answer TOO_LARGE = {413, "MESSAGE_TOO_LARGE", "The file is too large.", ""};
 static const struct answer TOO_LONG = {414, "INVALID_MESSAGE", "The address is too long.", ""};
 static const struct answer LONG_HEADER = {431, "INVALID_MESSAGE",
@@ -163,7 +165,9 @@ void http_front_on_request(void *arg, uint64_t request, const struct ws_request 
         reply(g, request, &BAD_HOST);
     } else if (!bytes_has_prefix(req->path, BYTES_LIT(API)) &&
                !bytes_has_prefix(req->path, BYTES_LIT(FILES))) {
-        if (!reply_web(g, request, req)) {
+        if (!bytes_eq_str(req->method, "GET") && handshake_is_socket(&g->policy, req->path)) {
+            reply(g, request, &SOCKET_METHOD);
+        } else if (!reply_web(g, request, req)) {
             reply(g, request, &NOT_FOUND);
         }
     } else if (req->path.len > HTTP_PATH_MAX_BYTES || req->query.len > HTTP_PATH_MAX_BYTES) {

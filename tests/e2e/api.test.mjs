@@ -126,6 +126,7 @@ describe('paths and methods', () => {
     ['GET', '/api/channels/1/members/', 405, 'POST, DELETE'],
     ['POST', '/api/channels/1/messages/', 405, 'GET, HEAD'],
     ['DELETE', '/api/channels/1/search/', 405, 'GET, HEAD'],
+    ['POST', '/ws/chat/general/', 405, 'GET'], ['DELETE', '/ws/status', 405, 'GET'], ['POST', '/ws/nothing/', 404],
     ['GET', '/api/channels/1/', 404], ['GET', '/api/channels', 404], ['GET', '/api/users/1/', 404],
     ['GET', '/api/channels/general/messages/', 404], ['GET', '/api/channels/0/messages/', 404],
     ['GET', '/api/channels/9007199254740992/messages/', 404], ['GET', '/api/channels/1/messages', 404],
