@@ -15,7 +15,6 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "proto/envelope.h"
-#include "proto/server_msg.h"
 #include "proto/server_upload.h"
 #include "proto/stream_keys.h"
 
@@ -151,8 +150,8 @@ static void tell_complete(struct finishing *w, const struct finished_upload *don
     buf_done(&json);
 }
 
-static void tell_failed(struct files *f, const struct finished_upload *to, enum client_code code,
-                        const char *sentence)
+static void tell_failed(const struct finishing *w, const struct finished_upload *to,
+                        enum client_code code, const char *sentence)
 {
     bool is_http = (int64_t)to->conn < 0;
     struct buf json;
@@ -160,9 +159,9 @@ static void tell_failed(struct files *f, const struct finished_upload *to, enum 
 
     buf_init(&json, COMPLETE_MAX_BYTES);
     err = is_http ? http_detail(sentence, code_name(code), &json)
-                  : server_error(code, sentence, BYTES_NONE, &json);
+                  : server_upload_failed(code, sentence, bytes_str(w->upload_id), &json);
     if (err == 0) {
-        tell(f, to, code == CODE_INVALID_MESSAGE ? 400 : 503, buf_bytes(&json));
+        tell(w->files, to, code == CODE_INVALID_MESSAGE ? 400 : 503, buf_bytes(&json));
     }
     buf_done(&json);
 }
@@ -243,7 +242,7 @@ static void on_refused(void *arg, int err, const struct finished_upload *to)
         return;
     }
     note("refused");
-    tell_failed(w->files, to, CODE_INVALID_MESSAGE, UNFIT);
+    tell_failed(w, to, CODE_INVALID_MESSAGE, UNFIT);
     finishing_free(w);
 }
 
@@ -256,7 +255,7 @@ static void on_reopened(void *arg, int err, const struct finished_upload *to)
         return;
     }
     note("lost_parts");
-    tell_failed(w->files, to, CODE_SERVICE_UNAVAILABLE, LOST);
+    tell_failed(w, to, CODE_SERVICE_UNAVAILABLE, LOST);
     finishing_free(w);
 }
 

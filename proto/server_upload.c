@@ -118,3 +118,18 @@ int server_upload_cancelled(struct bytes upload_id, struct buf *out)
 
     return finish(&j, start);
 }
+
+int server_upload_failed(enum client_code code, const char *sentence, struct bytes upload_id,
+                         struct buf *out)
+{
+    size_t start = out->len;
+    struct json_out j;
+
+    json_out_init(&j, out);
+    json_begin_object(&j);
+    json_kstr(&j, "type", BYTES_LIT("error"));
+    json_kstr(&j, "error", bytes_str(sentence));
+    json_kstr(&j, "code", bytes_str(code_name(code)));
+    json_kstr(&j, "upload_id", upload_id);
+    return finish(&j, start);
+}

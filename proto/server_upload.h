@@ -6,6 +6,7 @@
 #include "common/buf.h"
 #include "common/bytes.h"
 #include "common/err.h"
+#include "proto/codes.h"
 #include "proto/json_out.h"
 
 struct attachment {
@@ -36,3 +37,6 @@ NODISCARD int server_upload_progress(const struct upload_progress *p, struct buf
 NODISCARD int server_upload_complete(struct bytes upload_id, const struct attachment *a,
                                      struct buf *out);
 NODISCARD int server_upload_cancelled(struct bytes upload_id, struct buf *out);
+/* An error that follows the last chunk's answer: which upload failed stands beside it. */
+NODISCARD int server_upload_failed(enum client_code code, const char *sentence,
+                                   struct bytes upload_id, struct buf *out);

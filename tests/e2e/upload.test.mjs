@@ -236,6 +236,7 @@ describe('the content', () => {
     ]) {
       const answer = await upload(alice, data, { file_name: 'a.bin', file_type: type });
       assert.deepEqual([answer.type, answer.code], ['error', 'INVALID_MESSAGE'], `${type} ${JSON.stringify(answer)}`);
+      assert.equal(answer.upload_id, alice.frames.findLast((f) => f.type === 'upload_started').upload_id);
     }
     assert.deepEqual(await system.sql("SELECT id FROM upload WHERE file_name = 'a.bin'"), []);
     await alice.barrier();

@@ -464,7 +464,7 @@ static void test_it_is_not_what_it_says(void **state)
     finish();
     assert_text(answer()->send.json,
                 "{\"type\":\"error\",\"error\":\"The file is not what its type says.\",\"code\":"
-                "\"INVALID_MESSAGE\"}");
+                "\"INVALID_MESSAGE\",\"upload_id\":\"up1\"}");
     assert_int_equal(bench.refusals, 1);
     assert_int_equal(bench.dones, 0);
     fake_egress_reset();
@@ -489,7 +489,7 @@ static void test_parts_are_lost(void **state)
     assert_int_equal(bench.reopened[0], 12);
     assert_text(answer()->send.json,
                 "{\"type\":\"error\",\"error\":\"Parts of the file were lost. Please send them "
-                "again.\",\"code\":\"SERVICE_UNAVAILABLE\"}");
+                "again.\",\"code\":\"SERVICE_UNAVAILABLE\",\"upload_id\":\"up1\"}");
     fake_egress_reset();
     bench.told.conn = (uint64_t)-44;
     finish();

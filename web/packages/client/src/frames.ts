@@ -99,7 +99,7 @@ export interface UserStatusFrame extends Person { type: 'user_status'; status: P
 export interface TokenRefreshedFrame { type: 'token_refreshed'; expires_at: string }
 export interface PongFrame { type: 'pong'; timestamp: string }
 export interface HeartbeatAckFrame { type: 'heartbeat_ack'; timestamp: string }
-export interface ErrorFrame { type: 'error'; error: string; code: ErrorCode; client_id?: string }
+export interface ErrorFrame { type: 'error'; error: string; code: ErrorCode; client_id?: string; upload_id?: string }
 
 export type ServerFrame =
   | Established | ChatMessageFrame | EditMessageFrame | DeleteMessageFrame | TypingFrame | ReadReceiptFrame

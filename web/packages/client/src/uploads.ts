@@ -147,7 +147,7 @@ export class Uploads {
       return;
     }
     const [localId, what] = frame.client_id?.split(':') ?? [];
-    const upload = this.list.find((one) => one.localId === localId);
+    const upload = this.list.find((one) => (frame.upload_id ? one.uploadId === frame.upload_id : one.localId === localId));
     if (!upload) {
       return;
     }

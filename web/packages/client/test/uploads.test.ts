@@ -182,6 +182,20 @@ describe('refusals', () => {
     expect(announced(socket)[1]!.upload_id).toBe('u1');
   });
 
+  test('one of the whole file, after its last chunk: told, and not sent again', async () => {
+    const { room, socket } = await openRoom();
+    const upload = room.upload(file(10));
+    await until(() => announced(socket).length === 1);
+    started(socket);
+    await until(() => chunks(socket).length === 1);
+    progress(socket, chunks(socket)[0]!, 10, 10);
+    socket.say({ type: 'error', error: 'Not what it says.', code: 'INVALID_MESSAGE', upload_id: 'u1' });
+    expect(upload.state).toMatchObject({ status: 'failed', error: 'Not what it says.' });
+    await expect(upload.done).rejects.toThrow('Not what it says.');
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(announced(socket).length).toBe(1);
+  });
+
   test('silence is asked, too', async () => {
     const { room, socket } = await openRoom();
     room.upload(file(CHUNK_BYTES));
