@@ -5,6 +5,8 @@
  *   service key -> fields -> XADD -> 202 with how many people it is for
  *       401         400      503 when Redis is away */
 
+#include <strings.h>
+
 #include "broker/notice.h"
 #include "broker/openssl.h"
 #include "broker/request_api.h"
@@ -21,13 +23,15 @@
 
 enum notify_field { USERS, TITLE, MESSAGE, CATEGORY, URL, FIELD_COUNT };
 
-/* In the same time whatever was tried; the length of the key may be known. */
+/* In the same time whatever was tried; the length of the key may be known. The name of the scheme
+ * is case-insensitive (RFC 9110 §11.1). */
 static bool has_key(const char *service_key, struct bytes authorization)
 {
     const struct bytes scheme = BYTES_LIT(SCHEME), key = bytes_str(service_key);
     struct bytes given = bytes_skip(authorization, scheme.len);
 
-    return key.len > 0 && bytes_has_prefix(authorization, scheme) && given.len == key.len &&
+    return key.len > 0 && authorization.len > scheme.len &&
+           strncasecmp(authorization.ptr, scheme.ptr, scheme.len) == 0 && given.len == key.len &&
            CRYPTO_memcmp(given.ptr, key.ptr, key.len) == 0;
 }
 

@@ -406,8 +406,9 @@ static void test_service_key(void **state)
     assert_true(bench_logged("service_key_refused"));
     assert_true(bench_logged("192.0.2.1"));
     assert_false(bench_logged("the-kex"));
+    assert_int_equal(post_with("api-key the-key"), 400);
     assert_int_equal(post_with("Api-Key the-key"), 400); /* it has no fields; but is let in */
-    assert_true(key_attempts("service_key_ok") == right + 1);
+    assert_true(key_attempts("service_key_ok") == right + 2);
     bench.conf.service_key = NULL;
     assert_int_equal(post_with("Api-Key "), 401);
     bench_restart();
