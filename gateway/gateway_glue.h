@@ -102,7 +102,9 @@ void typing_stop(struct gateway *g, struct topic *t, int64_t user_id); /* if it 
 void typing_tick(struct gateway *g, uint64_t now_ms);
 /* The topic of a channel, into `out`. */
 struct bytes typing_topic(int64_t channel_id, char out[TOPIC_MAX_BYTES]);
-/* A status socket is gone: its user types no more where nobody but it said so. */
+/* What a socket says of typing, or ends by a message, is remembered for its end. */
+void typing_note(struct session *s, const struct up_frame *frame);
+/* A socket is gone: its user types no more where nobody but it said so. */
 void typing_leave(struct session *s);
 
 /* --- http_front.c --------------------------------------------------------------------------- */

@@ -186,9 +186,7 @@ static int send_up(struct session *s, const struct client_msg *msg, uint64_t cou
         partition = partition_of(env.upload.topic, g->conf->partitions);
     } else {
         make_frame(s, msg, received_us, channel_topic, &env);
-        if (env.frame.is_outside) {
-            typing_places_note(&s->typing, msg->channel_id, msg->is_typing, clock_mono_ms());
-        }
+        typing_note(s, &env.frame);
         partition = partition_of(env.frame.topic, g->conf->partitions);
     }
     const struct inflight_entry entry = {.kind = INFLIGHT_FRAME,

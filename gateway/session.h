@@ -89,7 +89,7 @@ struct session {
     struct address_count *address;
     struct outbox *outbox;            /* NULL = empty */
     struct inbound_meter *meter;      /* NULL until something was counted */
-    struct typing_places *typing;     /* status sockets: where their user types; NULL: nowhere */
+    struct typing_places *typing;     /* where its user types by it; NULL: nowhere yet */
     struct resume *resume;            /* since= was given and is not done with; resume.c */
     struct upload_window *uploads;    /* NULL until it sends a file; uploading.c */
     uint64_t as_of_ms, login;         /* of its grant: whom a kick means */

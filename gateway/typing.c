@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Typing in a topic: shown to all but the typist, switched off when a message of the typist
- * comes, when it is said so, or when nothing more is said. Called by deliver.c, upkeep.c and, when
- * a socket goes that typed in a channel it is not in, by session_run.c. */
+ * comes, when it is said so, or when nothing more is said. Called by deliver.c, upkeep.c, for what
+ * a socket says of itself by receiving.c, and when it goes by session_run.c. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <utlist.h>
@@ -10,6 +10,8 @@
 #include "gateway/gateway_glue.h"
 #include "proto/server_msg.h"
 #include "proto/stream_keys.h"
+
+#define CHANNEL_DIGITS_MAX 16u /* of 2^53 */
 
 static void show(struct gateway *g, struct topic *t, const struct down_typing *typing, bool is_on)
 {
@@ -72,16 +74,49 @@ struct bytes typing_topic(int64_t channel_id, char out[TOPIC_MAX_BYTES])
     return bytes_of(out, (size_t)n);
 }
 
-/* May another socket of the user have said so, too? That one still stands for it. */
-static bool has_other(const struct session *s, int64_t channel_id, struct bytes topic)
+/* 0: the topic is no channel. */
+static int64_t channel_of(struct bytes topic)
+{
+    const struct bytes prefix = BYTES_LIT("chat:");
+    struct bytes digits = bytes_skip(topic, prefix.len);
+    int64_t id = 0;
+
+    if (!bytes_has_prefix(topic, prefix) || digits.len > CHANNEL_DIGITS_MAX) {
+        return 0;
+    }
+    for (size_t i = 0; i < digits.len; i++) {
+        if (digits.ptr[i] < '0' || digits.ptr[i] > '9') {
+            return 0;
+        }
+        id = id * 10 + (digits.ptr[i] - '0');
+    }
+    return id;
+}
+
+void typing_note(struct session *s, const struct up_frame *frame)
+{
+    const struct client_msg *msg = &frame->msg;
+    int64_t channel_id;
+
+    if (msg->kind != KIND_TYPING && (msg->kind != KIND_CHAT_MESSAGE || !s->typing)) {
+        return;
+    }
+    channel_id = frame->is_outside ? msg->channel_id : channel_of(frame->topic);
+    if (channel_id != 0) {
+        typing_places_note(&s->typing, channel_id, msg->kind == KIND_TYPING && msg->is_typing,
+                           clock_mono_ms());
+    }
+}
+
+/* Has another socket of the user said so, too? That one still stands for it. */
+static bool has_other(const struct session *s, int64_t channel_id)
 {
     const struct session *other;
 
     DL_FOREACH2(s->user->sessions, other, user_next)
     {
         if (other != s && session_state(other) == SESSION_OPEN &&
-            (bytes_eq_str(topic, other->topic_name) ||
-             typing_places_has(other->typing, channel_id, clock_mono_ms()))) {
+            typing_places_has(other->typing, channel_id, clock_mono_ms())) {
             return true;
         }
     }
@@ -99,7 +134,7 @@ static void say_off(const struct session *s, int64_t channel_id, struct bytes to
                   .received_us = clock_mono_us(),
                   .actor = user_actor(s->user),
                   .topic = topic,
-                  .is_outside = true,
+                  .is_outside = !bytes_eq_str(topic, s->topic_name),
                   .msg = {.kind = KIND_TYPING, .channel_id = channel_id, .is_typing = false}}};
     /* Without room for it: gateways switch it off by time. */
     int ignored = gateway_send_up(g, partition_of(topic, g->conf->partitions), UPLINK_ONCE, &env);
@@ -115,7 +150,7 @@ void typing_leave(struct session *s)
     for (size_t i = 0; i < count; i++) {
         char name[TOPIC_MAX_BYTES];
         struct bytes topic = typing_topic(channels[i], name);
-        if (!has_other(s, channels[i], topic)) {
+        if (!has_other(s, channels[i])) {
             say_off(s, channels[i], topic);
         }
     }

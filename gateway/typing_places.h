@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
-/* Where somebody types from a socket that is in no channel: what is to be switched off when it
- * goes. Small and of fixed size; made when it is first needed. Pure; given the time. */
+/* Where somebody types by a socket: what is to be switched off when it goes. Small and of fixed
+ * size; made when it is first needed. Pure; given the time. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -166,6 +166,20 @@ describe('typing', () => {
     assert.ok(Date.now() - from < 5000, 'long before it would end by itself');
   }));
 
+  test('the disconnect of the one that typed switches it off, though another one stays', () => withTwo(async (a, b) => {
+    for (const gateway of [0, 1]) {
+      const typist = await connect('alice', 'leads', { gateway });
+      typist.send({ type: 'typing', is_typing: true });
+      await b.next((f) => f.type === 'typing' && f.is_typing);
+      const from = Date.now();
+      await typist.close();
+      await b.next((f) => f.type === 'typing' && !f.is_typing);
+      assert.ok(Date.now() - from < 4000, 'long before it would end by itself');
+    }
+    assert.ok(a.isOpen);
+    assert.equal(b.frames.filter((f) => f.type === 'typing').length, 4);
+  }));
+
   test('six seconds after the last one it is switched off by the server', () => withTwo(async (a, b) => {
     a.send({ type: 'typing', is_typing: true });
     await b.next('typing');

@@ -313,7 +313,25 @@ static void test_it_does_not_say_so_twice_nor_for_another(void **state)
     assert_int_equal(ups_when_gone(one), 0); /* the other socket says the same */
     assert_int_equal(ups_when_gone(two), 1);
     type(outside, true);
-    assert_int_equal(ups_when_gone(outside), 0); /* its user is in the room */
+    assert_int_equal(ups_when_gone(outside),
+                     1); /* its user is in the room, and does not type there */
+}
+
+static void test_the_socket_that_types_switches_it_off(void **state)
+{
+    struct ws_conn *typist = bench_open(1, "chat:7", 0, ""), *idle = bench_open(1, "chat:7", 0, ""),
+                   *sent = bench_open(1, "chat:7", 0, "");
+
+    (void)state;
+    type(typist, true);
+    type(sent, true);
+    fake_ws_message(sent, "{\"type\":\"chat_message\",\"message\":\"done\"}");
+    bench_pass(50);
+    assert_int_equal(ups_when_gone(sent), 0);
+    assert_int_equal(ups_when_gone(idle), 0);
+    assert_int_equal(ups_when_gone(typist), 1);
+    assert_string_equal(bench_last_up(UP_FRAME)->topic, "chat:7");
+    assert_false(bench_last_up(UP_FRAME)->is_typing);
 }
 
 /* --- kicks and tokens ---------------------------------------------------------------------------
@@ -442,6 +460,7 @@ int main(void)
         TEST(test_a_leave_tells_of_typing),
         TEST(test_a_status_socket_types_no_more_when_it_is_gone),
         TEST(test_it_does_not_say_so_twice_nor_for_another),
+        TEST(test_the_socket_that_types_switches_it_off),
         TEST(test_a_kick_means_whom_it_describes),
         TEST(test_a_kick_without_a_code_closes_for_resume),
         TEST(test_a_token_that_expires_closes_when_that_is_wanted),
