@@ -168,6 +168,19 @@ static struct bytes field_of(const void *arg, const char *name)
                                                  : BYTES_NONE; /* were read as such */
 }
 
+/* Sanitising lengthens what looks like markup. */
+static enum notify_field too_long(enum sanitize_mode mode, void *fields)
+{
+    struct buf kept;
+    size_t characters = 0;
+    int err;
+
+    buf_init(&kept, NOTIFY_TITLE_MAX_BYTES);
+    err = sanitize_text(mode, field_of(fields, "title"), &kept, &characters);
+    buf_done(&kept);
+    return err != 0 || characters > NOTICE_TITLE_MAX ? TITLE : MESSAGE;
+}
+
 /* What sanitising leaves must be a notification, too: nothing is accepted and dropped later. */
 static bool is_fine_when_sanitised(const struct request *req, struct http_field *fields)
 {
@@ -182,7 +195,7 @@ static bool is_fine_when_sanitised(const struct request *req, struct http_field 
     if (err == ERR_MISSING) {
         fields[TITLE].problem = HTTP_BLANK;
     } else if (err != 0) {
-        fields[MESSAGE].problem = HTTP_TOO_LONG;
+        fields[too_long(mode, fields)].problem = HTTP_TOO_LONG;
     }
     return err == 0;
 }

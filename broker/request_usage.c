@@ -15,7 +15,7 @@
 #include "proto/encoding.h"
 
 #define HOURS_DEFAULT 24u
-#define HOURS_MAX_BYTES 8u
+#define HOURS_MAX_BYTES 17u
 
 /* If not, the request has been answered. */
 static bool is_allowed(struct request *req)

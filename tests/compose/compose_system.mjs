@@ -13,6 +13,7 @@ const ENGINE = (process.env.CONTAINER_ENGINE ?? 'docker').split(' ');
 const COMPOSE = (process.env.COMPOSE ?? `${ENGINE.join(' ')} compose`).split(' ');
 const START_MS = 120_000;
 const PASSWORD = 'kibray';
+const PLACING_MAX = 20;             // sockets until one of them is at the wanted gateway
 
 async function ok([program, ...words], args, options = {}) {
   const result = await run(program, [...words, ...args], { cwd: ROOT, ...options });
@@ -133,14 +134,18 @@ class ComposeSystem extends System {
   async at(gateway, open) {
     const part = this.parts('gateway')[gateway];
     const elsewhere = [];
-    for (;;) {
-      const before = await this.metric(part, 'websocket_connections');
-      const client = await open(gateway);
-      if (await this.metric(part, 'websocket_connections') > before) {
-        await Promise.all(elsewhere.map((other) => other.close()));
-        return client;
+    try {
+      while (elsewhere.length < PLACING_MAX) {
+        const before = await this.metric(part, 'websocket_connections');
+        const client = await open(gateway);
+        if (await this.metric(part, 'websocket_connections') > before) {
+          return client;
+        }
+        elsewhere.push(client);
       }
-      elsewhere.push(client);
+      throw new Error(`no socket at ${part}`);
+    } finally {
+      await Promise.all(elsewhere.map((other) => other.close()));
     }
   }
 

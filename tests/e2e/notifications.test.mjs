@@ -117,7 +117,7 @@ describe('POST /api/notifications/', () => {
       assert.equal((await post(good, headers)).status, 401);
     }
     for (const [field, value] of [['user_ids', []], ['user_ids', 'x'], ['user_ids', [0]], ['title', ''], ['title', 7],
-      ['title', 'javascript:'], ['title', 'x'.repeat(201)], ['message', 'x'.repeat(4001)], ['category', 'a b'], ['url', 'javascript:x'], ['url', '//evil']]) {
+      ['title', 'javascript:'], ['title', 'x'.repeat(201)], ['title', '<b'.repeat(100)], ['message', '<b'.repeat(1400)], ['message', 'x'.repeat(4001)], ['category', 'a b'], ['url', 'javascript:x'], ['url', '//evil']]) {
       const answer = await post({ ...good, [field]: value });
       assert.equal(answer.status, 400, `${field} ${value}`);
       assert.ok(answer.body[field], JSON.stringify(answer.body));

@@ -12,7 +12,9 @@ readonly COMPOSE_CANNOT=(backup chromium cluster django notify_survive push push
 # compose_files FILE…|--all: the files that are run, a line each; without an argument those that kill containers.
 compose_files() {
     local file name
-    if [ "${1:-}" != --all ]; then
+    if [ "${1:-}" = --all ] && [ $# -gt 1 ]; then
+        die "compose-test: --all is alone"
+    elif [ "${1:-}" != --all ]; then
         printf '%s\n' "${@:-$ROOT/tests/compose/survive.test.mjs}"
         return
     fi
@@ -39,8 +41,10 @@ compose_image() {
 }
 
 verb_compose_test() {
+    local list
     local -a files
-    mapfile -t files < <(compose_files "$@")
+    list=$(compose_files "$@") || exit 1
+    mapfile -t files <<<"$list"
     packages_install openssl
     packages_install_node
     export CONTAINER_ENGINE=${CONTAINER_ENGINE:-docker} KIBRAY_IMAGE=${KIBRAY_IMAGE:-kibray:test}
@@ -53,6 +57,7 @@ verb_compose_test() {
     compose_certificate "$KIBRAY_TLS" || die "no certificate"
     export KIBRAY_TLS NODE_EXTRA_CA_CERTS=$KIBRAY_TLS/tls.crt CURL_CA_BUNDLE=$KIBRAY_TLS/tls.crt
     export KIBRAY_E2E_START=$ROOT/tests/compose/compose_system.mjs
+    E2E_SECONDS_MAX=3600    # each system takes ten seconds more to start and to stop
     suite compose suite_e2e "${files[@]}"
     suites_conclude
 }
