@@ -36,6 +36,7 @@ export class Status extends Connection {
   constructor(options: ConnectionOptions) {
     super(options);
     this.on('state', ({ status }) => status === 'open' && this.#wanted && this.set(this.#wanted));
+    options.session.on('token', (token) => token ?? (this.#wanted = null));
   }
 
   set(status: PresenceStatus): void {

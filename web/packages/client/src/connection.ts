@@ -106,6 +106,11 @@ export class Connection extends Emitter<ConnectionEvents> {
     return this.isOpen && this.pacer.take(reserve) && this.send(frame);
   }
 
+  /** A refusal may mean bytes of files, which the pacer does not count. */
+  protected get isUploading(): boolean {
+    return false;
+  }
+
   /** Before listeners hear of a frame. */
   protected onFrame(_frame: ServerFrame): void { /* for subclasses */ }
 
@@ -148,7 +153,7 @@ export class Connection extends Emitter<ConnectionEvents> {
     if (frame.type === 'connection_established') {
       this.established = frame;
       this.#set({ status: 'open', attempt: 0 });
-    } else if (frame.type === 'error' && frame.code === 'RATE_LIMIT_EXCEEDED' && this.isOpen) {
+    } else if (frame.type === 'error' && frame.code === 'RATE_LIMIT_EXCEEDED' && this.isOpen && !this.isUploading) {
       this.pacer.refused();
     }
     this.onFrame(frame);
@@ -248,8 +253,13 @@ export class Connection extends Emitter<ConnectionEvents> {
     } else if (this.state.status === 'signed_out') {
       this.retryNow();
     } else if (this.isOpen && this.#token !== undefined && token !== this.#token) {
-      this.#token = token;
-      this.send({ type: 'refresh_token', token });
+      if (this.options.session.userId === this.established?.user_id) {
+        this.#token = token;
+        this.send({ type: 'refresh_token', token });
+      } else {                      // somebody else, without a logout
+        this.#drop();
+        void this.#connect();
+      }
     }
   }
 

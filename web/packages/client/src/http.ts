@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 import type { Session } from './session.js';
 
+const REQUEST_MS = 20_000;        // a connection that died in the machine's sleep answers never
+
 /** The server said no. */
 export class HttpError extends Error {
   constructor(readonly status: number, readonly code: string, detail: string, readonly body: unknown) {
@@ -47,6 +49,7 @@ export class Http {
   once(method: string, path: string, body?: unknown, token?: string): Promise<Response> {
     return this.fetch(this.url(path), {
       method,
+      signal: AbortSignal.timeout(REQUEST_MS),
       headers: {
         ...(token !== undefined && { Authorization: `Bearer ${token}` }),
         ...(body !== undefined && { 'Content-Type': 'application/json' }),

@@ -12,6 +12,8 @@ export interface OutboxEvents {
   failed: OutboxFailure;
 }
 
+const FRAME_MAX_BYTES = 1_000_000;        // the server's limit, and room for what is put around it
+
 /** What one user has said and the server has not confirmed: in memory for the eye, in a store for
  * other tabs and the next page. */
 export class Outbox extends Emitter<OutboxEvents> {
@@ -43,6 +45,10 @@ export class Outbox extends Emitter<OutboxEvents> {
     const entry: OutboxEntry = {
       key: `${time}`.padStart(15, '0') + uid(), scope: this.scope(), room, client_id: uid(), frame, queued_at: time,
     };
+    if (new Blob([JSON.stringify(frame)]).size > FRAME_MAX_BYTES) {
+      this.emit('failed', { entry, code: 'MESSAGE_TOO_LARGE', error: 'Too large' });
+      return entry;
+    }
     this.#unsaved.set(entry.key, entry);
     this.#show([...this.entries, entry]);
     try {
@@ -77,7 +83,7 @@ export class Outbox extends Emitter<OutboxEvents> {
     let saves: number;
     do {
       saves = this.#saves;
-      stored = await (await this.store).all().catch(() => []);
+      stored = await this.store.then((store) => store.all()).catch(() => []);
     } while (saves !== this.#saves);        // one was saved meanwhile: it may be neither here nor there
     const all = new Map([...this.#unsaved.values(), ...stored].map((entry) => [entry.key, entry]));
     const scope = this.scope();

@@ -31,15 +31,27 @@ function asPromise<T>(request: IDBRequest<T>): Promise<T> {
   });
 }
 
-async function indexedStore(factory: IDBFactory): Promise<OutboxStore> {
+function open(factory: IDBFactory): Promise<IDBDatabase> {
   const opening = factory.open(DATABASE, 1);
   opening.onupgradeneeded = () => opening.result.createObjectStore(TABLE, { keyPath: 'key' });
-  const database = await asPromise(opening);
-  const table = (mode: IDBTransactionMode) => database.transaction(TABLE, mode).objectStore(TABLE);
+  return asPromise(opening);
+}
+
+async function indexedStore(factory: IDBFactory): Promise<OutboxStore> {
+  let database = await open(factory);
+  /** Browsers close databases in the background; once more, then. */
+  const table = async (mode: IDBTransactionMode): Promise<IDBObjectStore> => {
+    try {
+      return database.transaction(TABLE, mode).objectStore(TABLE);
+    } catch {
+      database = await open(factory);
+      return database.transaction(TABLE, mode).objectStore(TABLE);
+    }
+  };
   return {
-    put: async (entry) => void await asPromise(table('readwrite').put(entry)),
-    remove: (key) => asPromise(table('readwrite').delete(key)),
-    all: () => asPromise(table('readonly').getAll() as IDBRequest<OutboxEntry[]>),
+    put: async (entry) => void await asPromise((await table('readwrite')).put(entry)),
+    remove: async (key) => asPromise((await table('readwrite')).delete(key)),
+    all: async () => asPromise((await table('readonly')).getAll() as IDBRequest<OutboxEntry[]>),
   };
 }
 

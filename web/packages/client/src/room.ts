@@ -90,6 +90,10 @@ export class Room extends Connection {
     return socketUrl(`chat/${this.key}/`) + (this.#gaveSince ? `?since=${this.since}` : '');
   }
 
+  protected override get isUploading(): boolean {
+    return this.uploads.list.some(({ inFlight }) => inFlight.size > 0);
+  }
+
   protected override onFrame(frame: ServerFrame): void {
     if (frame.type === 'connection_established' && frame.endpoint === 'chat') {
       const isMissing = this.#gaveSince && !frame.resumed;

@@ -6,6 +6,7 @@ import { encodeChunk, Upload, type UploadOptions } from './upload.js';
 const WINDOW = 6;                 // of the server's 8 unanswered chunks
 const LATER_MS = 2500;
 const ANSWER_MS = 20_000;
+const OPEN_MAX = 4;               // of the server's 5; new ones wait
 const SAVED_MS = 3_600_000;       // the server forgets what nobody touches for an hour
 
 interface Saved { uploadId: string; at: number }
@@ -31,12 +32,10 @@ export class Uploads {
   add(file: File, { post = true }: UploadOptions = {}): Upload {
     const upload = new Upload(file, post, (changed, wasCancelled) => {
       if (wasCancelled) {
-        this.#end(changed);
-        if (changed.uploadId && this.connection.pacer.take()) {
-          this.connection.send({ type: 'cancel_upload', upload_id: changed.uploadId });
-        }
+        this.#giveUp(changed);
+      } else {
+        this.#pump();
       }
-      this.#pump();
     });
     upload.uploadId = this.#saved(upload);
     this.list.push(upload);
@@ -58,7 +57,7 @@ export class Uploads {
     }
     this.#announceNext();
     while (this.list.reduce((sum, upload) => sum + upload.inFlight.size, 0) < WINDOW) {
-      const able = this.list.filter(({ state, isStarted, missing }) => state.status === 'sending' && isStarted && missing.length > 0);
+      const able = this.list.filter(({ state, missing }) => state.status === 'sending' && missing.length > 0);
       const upload = able[this.#turn++ % able.length];
       if (!upload) {
         break;
@@ -69,7 +68,9 @@ export class Uploads {
   }
 
   #announceNext(): void {
-    const upload = this.list.find(({ state, isStarted }) => state.status === 'waiting' && !isStarted);
+    const open = this.list.filter(({ uploadId }) => uploadId).length;
+    const upload = this.list.find(({ state, isStarted, uploadId }) =>
+      state.status === 'waiting' && !isStarted && (uploadId || open < OPEN_MAX));
     if (this.#starting || !upload) {
       return;
     }
@@ -93,8 +94,10 @@ export class Uploads {
     try {
       data = await encodeChunk(upload.file, index);
     } catch {
-      upload.failed('The file cannot be read any more.');
-      this.#end(upload);
+      if (!upload.isEnded) {
+        upload.failed('It cannot be read.');
+        this.#giveUp(upload);
+      }
       return;
     }
     if (upload.isStarted && !upload.isEnded && upload.inFlight.has(index)) {
@@ -169,8 +172,7 @@ export class Uploads {
 
   /** Some frame was refused, it is not said which; or an answer did not come: ask what is there. */
   #doubt(): void {
-    const isAffected = this.#starting !== null || this.list.some((upload) => upload.inFlight.size > 0);
-    if (isAffected) {
+    if (this.#isWaiting) {
       this.#interrupt();
       this.#rest(LATER_MS);
     }
@@ -184,11 +186,26 @@ export class Uploads {
     }
   }
 
+  /** For an answer, be it to the whole file. */
+  get #isWaiting(): boolean {
+    return this.#starting !== null || this.list.some(({ inFlight, state, missing }) =>
+      inFlight.size > 0 || (state.status === 'sending' && missing.length === 0));
+  }
+
   #watch(): void {
     clearTimeout(this.#answer);
-    if (this.#starting || this.list.some((upload) => upload.inFlight.size > 0)) {
+    if (this.#isWaiting) {
       this.#answer = setTimeout(() => this.#doubt(), ANSWER_MS);
     }
+  }
+
+  /** The server need not keep what will not come. */
+  #giveUp(upload: Upload): void {
+    this.#end(upload);
+    if (upload.uploadId && this.connection.pacer.take()) {
+      this.connection.send({ type: 'cancel_upload', upload_id: upload.uploadId });
+    }
+    this.#pump();
   }
 
   #end(upload: Upload): void {
@@ -202,6 +219,7 @@ export class Uploads {
 
   #saved(upload: Upload): string | undefined {
     const saved = JSON.parse(this.storage?.getItem(this.#key(upload)) ?? 'null') as Saved | null;
-    return saved && Date.now() - saved.at < SAVED_MS ? saved.uploadId : undefined;
+    return saved && Date.now() - saved.at < SAVED_MS && !this.list.some(({ uploadId }) => uploadId === saved.uploadId)
+      ? saved.uploadId : undefined;
   }
 }

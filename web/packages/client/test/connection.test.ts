@@ -224,3 +224,14 @@ describe('dead connections', () => {
     expect(FakeSocket.all.length).toBe(2);
   });
 });
+
+test('another user without a logout gets a socket of his own', async () => {
+  const { session, connection } = await opened();
+  const first = FakeSocket.last;
+  session.set(token({ iat: seconds(), exp: seconds() + 36_000, user_id: 2 }), 'other');
+  await settle();
+  expect(first.isClosed).toBe(true);
+  expect(first.ofType('refresh_token')).toEqual([]);
+  expect(FakeSocket.all.length).toBe(2);
+  expect(connection.state.status).toBe('connecting');
+});

@@ -28,6 +28,37 @@ async function confirm(socket: FakeSocket, ...others: FakeSocket[]): Promise<voi
   await settle();
 }
 
+describe('what cannot be sent or kept', () => {
+  test('a frame over the limit of the server is refused here, and blocks nothing', async () => {
+    const { room, outbox, socket } = await openRoom();
+    const failures: OutboxFailure[] = [];
+    outbox.on('failed', (failure) => failures.push(failure));
+    await room.say('\u20ac'.repeat(400_000));
+    void room.say('small');
+    await settle();
+    expect(failures.map(({ code }) => code)).toEqual(['MESSAGE_TOO_LARGE']);
+    expect(texts(socket)).toEqual(['small']);
+  });
+
+  test('a database that the browser closed is opened again', async () => {
+    vi.useRealTimers();
+    const factory = new IDBFactory();
+    const open = factory.open.bind(factory);
+    const opened: IDBDatabase[] = [];
+    factory.open = ((...args: [string, number]) => {
+      const request = open(...args);
+      request.addEventListener('success', () => opened.push(request.result));
+      return request;
+    }) as typeof factory.open;
+    const store = await openStore(factory, null);
+    const entry = { key: 'k', scope: 's', room: 'r', client_id: 'c', frame: { type: 'chat_message' as const, message: 'm' }, queued_at: 1 };
+    await store.put(entry);
+    opened[0]!.close();
+    expect(await store.all()).toEqual([entry]);
+    expect(opened.length).toBe(2);
+  });
+});
+
 describe('order', () => {
   test('one after the other, each when the one before is confirmed', async () => {
     const { room, outbox, socket } = await openRoom();

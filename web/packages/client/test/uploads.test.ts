@@ -82,6 +82,64 @@ describe('sending', () => {
   });
 });
 
+describe('many', () => {
+  test('four are open at a time; the next one is announced when one is done', async () => {
+    const { room, socket } = await openRoom();
+    for (let i = 0; i < 6; i++) {
+      room.upload(file(10, `${i}.bin`));
+    }
+    for (let i = 0; i < 4; i++) {
+      await until(() => announced(socket).length === i + 1);
+      started(socket, `u${i}`);
+    }
+    await until(() => chunks(socket).length === 4);
+    await settle(10_000);
+    expect(announced(socket).length).toBe(4);
+    complete(socket, 'u0');
+    await until(() => announced(socket).length === 5);
+  });
+
+  test('a file that cannot be read is given up alone', async () => {
+    const { room, socket } = await openRoom();
+    const bad = file(3 * CHUNK_BYTES, 'bad.bin');
+    bad.slice = () => ({ arrayBuffer: () => Promise.reject(new Error('gone')) }) as unknown as Blob;
+    const uploads = [room.upload(bad), room.upload(file(10, 'one.bin')), room.upload(file(10, 'two.bin'))];
+    for (let i = 0; i < 3; i++) {
+      await until(() => announced(socket).length === i + 1);
+      started(socket, `u${i}`);
+    }
+    await until(() => chunks(socket).length === 2);
+    expect(uploads[0]!.state.status).toBe('failed');
+    expect(socket.ofType('cancel_upload')).toMatchObject([{ upload_id: 'u0' }]);
+    expect(room.uploads.list).toEqual(uploads.slice(1));
+    complete(socket, 'u1');
+    complete(socket, 'u2');
+    expect(uploads.slice(1).map(({ state }) => state.status)).toEqual(['done', 'done']);
+  });
+
+  test('the same file twice is two uploads', async () => {
+    const { room, socket } = await openRoom();
+    const same = file(10);
+    room.upload(same);
+    await until(() => announced(socket).length === 1);
+    started(socket, 'u1');
+    room.upload(same);
+    await until(() => announced(socket).length === 2);
+    expect(announced(socket)[1]!.upload_id).toBe(undefined);
+  });
+
+  test('a whole file without a word about it is asked for', async () => {
+    const { room, socket } = await openRoom();
+    room.upload(file(10));
+    await until(() => announced(socket).length === 1);
+    started(socket);
+    await until(() => chunks(socket).length === 1);
+    progress(socket, chunks(socket)[0]!, 10, 10);
+    await settle(30_000);
+    expect(announced(socket)[1]).toMatchObject({ upload_id: 'u1' });
+  });
+});
+
 describe('interruptions', () => {
   test('after a break only what the server has not got', async () => {
     const { room, socket } = await openRoom();
@@ -180,6 +238,7 @@ describe('refusals', () => {
     await settle(3000);
     await until(() => announced(socket).length === 2);
     expect(announced(socket)[1]!.upload_id).toBe('u1');
+    expect(room.pacer.limit).toBe(60);      // bytes of files teach nothing about messages
   });
 
   test('one of the whole file, after its last chunk: told, and not sent again', async () => {
