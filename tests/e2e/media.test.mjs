@@ -421,6 +421,8 @@ function deaths() {
       const answer = await post('alice', { channel_id: channelId('leads'), file_name: 'big.pdf' }, data);
       assert.equal(answer.status, 201, JSON.stringify(answer.body));
       file = answer.body.attachment;
+      // Others may have it when its message is there, which the answer does not wait for.
+      await until(async () => (await get('bob', file.url, { method: 'HEAD' })).status === 200, 10_000, 'its message');
     });
 
     /** Which gateway has the download that is under way. */

@@ -32,13 +32,22 @@ before(async () => {
   system = await start({ gateways: 2, brokers: 2, env: { WEBSOCKET_RATE_LIMIT: '0', USER_RATE_LIMIT: '0', SERVICE_KEY: 'between-services' } });
   client = await Client.chat(system, 'general', { user: 'alice' });
   await client.say('something to look at');
-  const inBraces = async (pattern) => /\{(.*)\}/.exec(await system.redis('--scan', '--pattern', pattern))[1];
-  [gateway, partition] = [await inBraces('kb:out:*'), await inBraces('kb:in:*')];
+  [gateway, partition] = [await filledStream('kb:out:*'), await filledStream('kb:in:*')];
 });
 after(async () => {
   await client.close();
   await system.stop();
 });
+
+/** What stands in the braces of a stream that holds something. */
+async function filledStream(pattern) {
+  for (const key of (await system.redis('--scan', '--pattern', pattern)).split('\n')) {
+    if (await system.redis('XLEN', key) !== '0') {
+      return /\{(.*)\}/.exec(key)[1];
+    }
+  }
+  throw new Error(`nothing in ${pattern}`);
+}
 
 const port = (url) => new URL(url).host;
 
