@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
-import type { ConnectionState, KibrayClient, OnlineUser, OutboxEntry, OutboxFailure, Room, ServerFrame } from 'kibray-client';
+import type {
+  ChatEstablished, ConnectionState, KibrayClient, MessagePage, OnlineUser, OutboxEntry, OutboxFailure, Room, ServerFrame,
+} from 'kibray-client';
 import { type ChatMessage, merge, ofPage, withFrame } from './messages.js';
 import { Store } from './store.js';
 import { type Typist, Typists } from './typists.js';
@@ -24,15 +26,20 @@ export interface ChatState {
   connection: ConnectionState;
 }
 
+/** What changes the channel, and so has a place in its order. */
+type ContentFrame = Exclude<Extract<ServerFrame, { seq: number }>, ChatEstablished>;
+
 const PAGE = 50;
 const RETRY_MS = 3000;
 
 /** One room as a list of messages: history, then what is said. */
 export class ChatStore extends Store<ChatState> {
   #next: string | null = null;
-  #held: ServerFrame[] | null = [];       // frames that wait for the history they follow
+  #held: ContentFrame[] | null = [];      // frames that wait for the history they follow; null: it is here
+  #isAsking = false;
+  #upTo = 0;                              // the list is complete up to here
+  #heardFrom = 0;                         // what came after this is, or was, heard
   #close: (() => void) | null = null;
-  #leftAt: number | undefined;
   #loading = 0;
   #typists = new Typists((typing) => this.set({ typing }));
   #retry: ReturnType<typeof setTimeout> | undefined;
@@ -50,14 +57,19 @@ export class ChatStore extends Store<ChatState> {
     const ends = [
       this.room.on('state', (connection) => this.#onState(connection)),
       this.room.on('frame', (frame) => this.#onFrame(frame)),
-      this.room.on('resync', () => void this.#load()),
+      this.room.on('resync', ({ seq }) => {
+        this.#heardFrom = seq;
+        void this.#load();
+      }),
       this.client.outbox.on('change', () => this.#showPending()),
       this.client.outbox.on('failed', (failure) => this.#onFailed(failure)),
     ];
     this.set({ connection: this.room.state });
     this.#showPending([]);
-    const hasMissed = this.room.since !== this.#leftAt;     // it was open for the queue's sake
-    if (this.state.channelId === null || (this.state.phase === 'ready' && !hasMissed)) {
+    const { since = 0 } = this.room;
+    this.#heardFrom = this.room.isOpen ? since : 0;
+    const hasMissed = since > this.#upTo;   // it was open for somebody else's sake
+    if (this.state.channelId === null || (!this.#held && !hasMissed)) {
       this.#open();                       // tells which channel it is; or goes on with `since`
     } else {
       void this.#load();
@@ -67,7 +79,7 @@ export class ChatStore extends Store<ChatState> {
         end();
       }
       this.#loading++;
-      this.#leftAt = this.room.since;
+      this.#isAsking = false;
       clearTimeout(this.#retry);
       this.#typists.clear();
       this.#close?.();
@@ -111,26 +123,41 @@ export class ChatStore extends Store<ChatState> {
   /** The newest page, then the frames that came after it. */
   async #load(): Promise<void> {
     const round = ++this.#loading;
+    const heardFrom = this.#heardFrom;
+    this.#isAsking = true;
     this.#held ??= [];
+    clearTimeout(this.#retry);
     try {
       const page = await this.client.api.history(this.state.channelId!, { limit: PAGE });
       if (round !== this.#loading) {
         return;
       }
-      const later = (this.#held ?? []).filter((frame) => 'seq' in frame && frame.seq > page.seq);
-      this.#held = null;
-      this.#next = page.next;
-      this.set({ phase: 'ready', messages: later.reduce(withFrame, ofPage(page)), hasOlder: page.next !== null });
-      this.#showPending([]);
-      if (!this.#close && !this.room.isOpen) {
-        this.room.since = page.seq;
+      this.#isAsking = false;
+      if (this.#heardFrom !== heardFrom && this.#heardFrom > page.seq) {
+        void this.#load();                // the socket joined meanwhile, too late for what the page lacks
+      } else {
+        this.#show(page);
+        this.#open();
       }
-      this.#open();
     } catch {
       if (round === this.#loading) {
+        this.#isAsking = false;
         this.set({ phase: this.state.phase === 'ready' ? 'ready' : 'failed' });
         this.#retry = setTimeout(() => void this.#load(), RETRY_MS);
       }
+    }
+  }
+
+  #show(page: MessagePage): void {
+    const later = (this.#held ?? []).filter(({ seq }) => seq > page.seq);
+    this.#held = null;
+    this.#next = page.next;
+    this.#upTo = page.seq;
+    this.set({ phase: 'ready', messages: ofPage(page), hasOlder: page.next !== null });
+    later.forEach((frame) => this.#onContent(frame));
+    this.#showPending([]);
+    if (!this.#close && !this.room.isOpen) {
+      this.room.since = Math.max(this.room.since ?? 0, page.seq);
     }
   }
 
@@ -162,7 +189,7 @@ export class ChatStore extends Store<ChatState> {
     switch (frame.type) {
       case 'connection_established':
         if (frame.endpoint === 'chat') {
-          this.#onEstablished(frame.channel_id, frame.online_users);
+          this.#onEstablished(frame);
         }
         break;
       case 'user_joined':
@@ -178,28 +205,33 @@ export class ChatStore extends Store<ChatState> {
       case 'read_receipt':
         this.#onReceipt(frame);
         break;
-      default:
+      case 'chat_message':
+      case 'edit_message':
+      case 'delete_message':
+      case 'batch_update':
         this.#onContent(frame);
     }
   }
 
-  #onEstablished(channelId: number, online: OnlineUser[]): void {
+  #onEstablished({ channel_id: channelId, online_users: online, resumed, seq }: ChatEstablished): void {
     this.set({ channelId, online });
-    if (this.state.phase !== 'ready') {
+    this.#heardFrom = resumed ? this.room.since ?? seq : seq;
+    if (!this.#isAsking && (this.#held || this.#heardFrom > this.#upTo)) {
       void this.#load();
     }
   }
 
-  #onContent(frame: ServerFrame): void {
+  #onContent(frame: ContentFrame): void {
     if (this.#held) {
       this.#held.push(frame);
       return;
     }
-    const messages = withFrame(this.state.messages, frame);
+    this.#upTo = Math.max(this.#upTo, frame.seq);
     if (frame.type === 'chat_message') {
       this.#typists.forget(frame.message.author.id);
       this.#confirm(frame.client_id);
     }
+    const messages = withFrame(this.state.messages, frame);
     if (messages !== this.state.messages) {
       this.set({ messages });
     }

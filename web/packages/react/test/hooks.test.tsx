@@ -11,6 +11,9 @@ import { KibrayProvider, useChat, useConnection, useNotifications, useSession, u
 
 let asked: string[];
 let client: KibrayClient;
+/** What the history of channel 7 says, and with which status. */
+let history: () => object | Promise<object>;
+let historyStatus: number;
 
 const messageOf = (id: number, author = 2) => (chat(id, {}, author) as { message: Message }).message;
 
@@ -18,21 +21,24 @@ function page(ids: number[], next: string | null = null): object {
   return { results: ids.map((id) => messageOf(id)), next, seq: Math.max(0, ...ids), edited: {}, deleted: {} };
 }
 
-const ROUTES: [RegExp, () => object][] = [
+const ROUTES: [RegExp, () => object | Promise<object>][] = [
   [/before=41/, () => page([40, 39])],
-  [/channels\/7\/messages/, () => page([42, 41], '/api/channels/7/messages/?before=41')],
+  [/channels\/7\/messages/, () => history()],
   [/notifications/, () => ({ results: [{ id: 5, title: 'Old', message: '', category: '', url: '', created_at: '', status: 'unread' }], next: null })],
 ];
 
 beforeEach(() => {
   FakeSocket.all = [];
   asked = [];
+  history = () => page([42, 41], '/api/channels/7/messages/?before=41');
+  historyStatus = 200;
   client = new KibrayClient({
     baseUrl: 'http://h/p/', storage: fakeStorage(), WebSocket: socketClass, locks: null,
     fetch: (async (url: string) => {
       asked.push(url);
-      const body = ROUTES.find(([pattern]) => pattern.test(url))?.[1]() ?? {};
-      return { ok: true, status: 200, json: async () => body };
+      const body = await ROUTES.find(([pattern]) => pattern.test(url))?.[1]() ?? {};
+      const status = url.includes('/messages/') ? historyStatus : 200;
+      return { ok: status === 200, status, json: async () => body };
     }) as unknown as typeof fetch,
   });
   client.session.set(token({ iat: seconds(), exp: seconds() + 3600, user_id: 1 }), 'r');
@@ -108,6 +114,47 @@ test('useChat: the socket is closed soon after the room was left', async () => {
   await waitFor(() => expect(socketTo('/chat/7').length).toBe(1));
   unmount();
   await waitFor(() => expect(socketTo('/chat/7')[0]!.isClosed).toBe(true));
+});
+
+/** A page that is given when the test says so. */
+function later<T>(): { promise: Promise<T>; give: (value: T) => Promise<void> } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => { resolve = settle; });
+  return { promise, give: (value) => act(async () => resolve(value)) };
+}
+
+test('useChat: what is said between the history and the socket of somebody else is shown', async () => {
+  show(<><Files /><Chat /></>);
+  await waitFor(() => expect(text('messages')).toBe('41:message 41 42:message 42'));
+  const socket = socketTo('/chat/7')[0]!;
+  expect(socket.url).not.toContain('since');
+  history = () => page([43, 42, 41]);
+  await act(async () => socket.hello({ seq: 43 }));
+  await tell(socket, chat(44, {}, 2));
+  await waitFor(() => expect(text('messages')).toBe('41:message 41 42:message 42 43:message 43 44:message 44'));
+});
+
+test('useChat: the same when the socket is there before the history', async () => {
+  const slow = later<object>();
+  history = () => slow.promise;
+  show(<><Files /><Chat /></>);
+  await waitFor(() => expect(socketTo('/chat/7').length).toBe(1));
+  const socket = socketTo('/chat/7')[0]!;
+  await act(async () => socket.hello({ seq: 43 }));
+  await tell(socket, chat(44, {}, 2));
+  history = () => page([43, 42, 41]);
+  await slow.give(page([42, 41]));
+  await waitFor(() => expect(text('messages')).toBe('41:message 41 42:message 42 43:message 43 44:message 44'));
+});
+
+test('useChat: a socket that joins where the history ends costs no second request', async () => {
+  show(<><Files /><Chat /></>);
+  await waitFor(() => expect(text('phase')).toBe('ready'));
+  const before = asked.length;
+  await act(async () => socketTo('/chat/7')[0]!.hello({ seq: 42 }));
+  await tell(socketTo('/chat/7')[0]!, chat(43, {}, 2));
+  expect(text('messages')).toBe('41:message 41 42:message 42 43:message 43');
+  expect(asked.length).toBe(before);
 });
 
 function Bell({ heard }: { heard: string[] }) {
