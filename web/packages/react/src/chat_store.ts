@@ -37,6 +37,7 @@ export class ChatStore extends Store<ChatState> {
   #next: string | null = null;
   #held: ContentFrame[] | null = [];      // frames that wait for the history they follow; null: it is here
   #isAsking = false;
+  #pageSeq = 0;                           // what the newest page was read at
   #upTo = 0;                              // the list is complete up to here
   #heardFrom = 0;                         // what came after this is, or was, heard
   #close: (() => void) | null = null;
@@ -149,12 +150,12 @@ export class ChatStore extends Store<ChatState> {
   }
 
   #show(page: MessagePage): void {
-    const later = (this.#held ?? []).filter(({ seq }) => seq > page.seq);
+    const held = this.#held ?? [];
     this.#held = null;
     this.#next = page.next;
-    this.#upTo = page.seq;
+    this.#pageSeq = this.#upTo = page.seq;
     this.set({ phase: 'ready', messages: ofPage(page), hasOlder: page.next !== null });
-    later.forEach((frame) => this.#onContent(frame));
+    held.forEach((frame) => this.#onContent(frame));
     this.#showPending([]);
     if (!this.#close && !this.room.isOpen) {
       this.room.since = Math.max(this.room.since ?? 0, page.seq);
@@ -230,6 +231,9 @@ export class ChatStore extends Store<ChatState> {
     if (frame.type === 'chat_message') {
       this.#typists.forget(frame.message.author.id);
       this.#confirm(frame.client_id);
+    }
+    if (frame.seq <= this.#pageSeq) {
+      return;                             // in the page, or further back than it reaches
     }
     const messages = withFrame(this.state.messages, frame);
     if (messages !== this.state.messages) {

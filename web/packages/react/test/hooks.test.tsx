@@ -157,6 +157,25 @@ test('useChat: a socket that joins where the history ends costs no second reques
   expect(asked.length).toBe(before);
 });
 
+test('useChat: what the socket catches up with is not put under a page that is newer', async () => {
+  const end = client.room(7).open();                // as the queue keeps it
+  await waitFor(() => expect(socketTo('/chat/7').length).toBe(1));
+  await act(async () => socketTo('/chat/7')[0]!.hello({ seq: 10 }));
+  history = () => page([42, 41]);
+  show(<Chat />);
+  await waitFor(() => expect(text('phase')).toBe('ready'));
+  const socket = socketTo('/chat/7')[0]!;
+  await act(async () => screen.getByText('send').click());
+  await waitFor(() => expect(socket.ofType('chat_message').length).toBe(1));
+  await tell(socket, chat(11, {}, 2));
+  await tell(socket, chat(12, { client_id: socket.ofType('chat_message')[0]!.client_id }, 1));
+  await tell(socket, { type: 'edit_message', message_id: 42, new_content: 'older', channel_id: 7, user_id: 2, edited_at: 'x', seq: 40 });
+  await tell(socket, chat(43, {}, 2));
+  expect(text('messages')).toBe('41:message 41 42:message 42 43:message 43');
+  expect(text('pending')).toBe('');
+  end();
+});
+
 function Bell({ heard }: { heard: string[] }) {
   const { unread, items, markRead } = useNotifications((item) => heard.push(item.title));
   return <button onClick={() => markRead(6)}>{unread} {items.map(({ title, status }) => `${title}:${status}`).join()}</button>;
