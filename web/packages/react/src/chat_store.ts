@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-import type {
-  ChatEstablished, ConnectionState, KibrayClient, MessagePage, OnlineUser, OutboxEntry, OutboxFailure, Room, ServerFrame,
+import {
+  type ChatEstablished, type ConnectionState, HttpError, type KibrayClient, type MessagePage, type OnlineUser,
+  type OutboxEntry, type OutboxFailure, type Room, type ServerFrame,
 } from 'kibray-client';
 import { type ChatMessage, merge, ofPage, withFrame } from './messages.js';
 import { Store } from './store.js';
@@ -31,6 +32,9 @@ type ContentFrame = Exclude<Extract<ServerFrame, { seq: number }>, ChatEstablish
 
 const PAGE = 50;
 const RETRY_MS = 3000;
+
+/** Not to be asked again: the channel is gone, or not for this user. */
+const isRefusal = (error: unknown) => error instanceof HttpError && [401, 403, 404].includes(error.status);
 
 /** One room as a list of messages: history, then what is said. */
 export class ChatStore extends Store<ChatState> {
@@ -70,7 +74,7 @@ export class ChatStore extends Store<ChatState> {
     const { since = 0 } = this.room;
     this.#heardFrom = this.room.isOpen ? since : 0;
     const hasMissed = since > this.#upTo;   // it was open for somebody else's sake
-    if (this.state.channelId === null || (!this.#held && !hasMissed)) {
+    if (this.state.channelId === null || (!this.#held && !hasMissed) || this.#isStopped) {
       this.#open();                       // tells which channel it is; or goes on with `since`
     } else {
       void this.#load();
@@ -89,8 +93,9 @@ export class ChatStore extends Store<ChatState> {
   }
 
   reload = (): void => {
+    const isRefused = this.#isStopped;    // then the socket has to get in first
     this.room.retryNow();
-    if (this.state.phase !== 'ready' && this.state.channelId !== null) {
+    if (!isRefused && this.#held && this.state.channelId !== null) {
       void this.#load();
     }
   };
@@ -117,6 +122,10 @@ export class ChatStore extends Store<ChatState> {
     void this.room.queue(failure.entry.frame);
   };
 
+  get #isStopped(): boolean {
+    return this.room.state.status === 'stopped';
+  }
+
   #open(): void {
     this.#close ??= this.room.open();
   }
@@ -140,12 +149,20 @@ export class ChatStore extends Store<ChatState> {
         this.#show(page);
         this.#open();
       }
-    } catch {
+    } catch (error) {
       if (round === this.#loading) {
         this.#isAsking = false;
-        this.set({ phase: this.state.phase === 'ready' ? 'ready' : 'failed' });
-        this.#retry = setTimeout(() => void this.#load(), RETRY_MS);
+        this.#onLoadFailed(error);
       }
+    }
+  }
+
+  #onLoadFailed(error: unknown): void {
+    this.set({ phase: this.state.phase === 'ready' ? 'ready' : 'failed' });
+    if (isRefusal(error)) {
+      this.#open();                       // its close code says what it is; if it opens, the history is read
+    } else if (!this.#isStopped) {
+      this.#retry = setTimeout(() => void this.#load(), RETRY_MS);
     }
   }
 
@@ -166,6 +183,9 @@ export class ChatStore extends Store<ChatState> {
     this.set({ connection });
     if (connection.status !== 'open') {
       this.#typists.clear();
+    }
+    if (connection.status === 'stopped') {
+      clearTimeout(this.#retry);
     }
   }
 

@@ -5,7 +5,7 @@ import { File as NodeFile } from 'node:buffer';
 import { act, cleanup, render, screen, waitFor } from '@testing-library/react';
 import { KibrayClient, type Message } from 'kibray-client';
 import { StrictMode } from 'react';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { chat, FakeSocket, fakeStorage, seconds, socketClass, token } from '../../client/test/fakes.js';
 import { KibrayProvider, useChat, useConnection, useNotifications, useSession, useStatus, useUpload } from '../src/index.js';
 
@@ -43,17 +43,22 @@ beforeEach(() => {
   });
   client.session.set(token({ iat: seconds(), exp: seconds() + 3600, user_id: 1 }), 'r');
 });
-afterEach(cleanup);
+afterEach(() => {
+  cleanup();
+  vi.useRealTimers();
+});
 
 const show = (element: JSX.Element) => render(<StrictMode><KibrayProvider client={client}>{element}</KibrayProvider></StrictMode>);
 const socketTo = (part: string) => FakeSocket.all.filter(({ url }) => url.includes(part));
 const tell = (socket: FakeSocket, frame: object) => act(async () => socket.say(frame));
 
 function Chat() {
-  const { phase, messages, pending, typing, hasOlder, loadOlder, send, receipts } = useChat(7);
+  const { phase, messages, pending, typing, hasOlder, loadOlder, send, receipts, connection, reload } = useChat(7);
   return (
     <div>
       <p data-testid="phase">{phase}</p>
+      <p data-testid="connection">{connection.status}</p>
+      <button onClick={reload}>reload</button>
       <p data-testid="messages">{messages.map(({ id, content, deleted_at }) => `${id}:${deleted_at ? '-' : content}`).join(' ')}</p>
       <p data-testid="pending">{pending.map(({ frame }) => ('message' in frame ? frame.message : '')).join()}</p>
       <p data-testid="typing">{typing.map(({ username }) => username).join()}</p>
@@ -174,6 +179,33 @@ test('useChat: what the socket catches up with is not put under a page that is n
   expect(text('messages')).toBe('41:message 41 42:message 42 43:message 43');
   expect(text('pending')).toBe('');
   end();
+});
+
+test('useChat: a channel that is refused is left to its socket, and read when that gets in', async () => {
+  historyStatus = 403;
+  show(<Chat />);
+  await waitFor(() => expect(text('phase')).toBe('failed'));
+  const before = asked.length;
+  vi.useFakeTimers({ shouldAdvanceTime: true });
+  await act(async () => socketTo('/chat/7')[0]!.end(4403));
+  expect(text('connection')).toBe('stopped');
+  await act(async () => vi.advanceTimersByTimeAsync(20_000));
+  expect(asked.length).toBe(before);
+  historyStatus = 200;
+  await act(async () => screen.getByText('reload').click());
+  expect(asked.length).toBe(before);
+  await act(async () => socketTo('/chat/7').at(-1)!.hello({ seq: 42 }));
+  await waitFor(() => expect(text('messages')).toBe('41:message 41 42:message 42'));
+  expect(asked.length).toBe(before + 1);
+});
+
+test('useChat: a server that is away is asked again', async () => {
+  historyStatus = 503;
+  show(<Chat />);
+  await waitFor(() => expect(text('phase')).toBe('failed'));
+  expect(socketTo('/chat/7').length).toBe(0);
+  historyStatus = 200;
+  await waitFor(() => expect(text('messages')).toBe('41:message 41 42:message 42'), { timeout: 4000 });
 });
 
 function Bell({ heard }: { heard: string[] }) {
