@@ -101,12 +101,16 @@ export class ChatStore extends Store<ChatState> {
   };
 
   loadOlder = async (): Promise<void> => {
-    if (this.#next === null || this.state.isLoadingOlder) {
+    const next = this.#next;
+    if (next === null || this.state.isLoadingOlder) {
       return;
     }
     this.set({ isLoadingOlder: true });
     try {
-      const page = await this.client.api.next(this.#next);
+      const page = await this.client.api.next(next);
+      if (this.#next !== next) {
+        return;                           // another list meanwhile, which this does not lead up to
+      }
       this.#next = page.next;
       this.set({ messages: merge(ofPage(page), this.state.messages), hasOlder: page.next !== null });
     } finally {

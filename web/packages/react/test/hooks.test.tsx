@@ -14,17 +14,22 @@ let client: KibrayClient;
 /** What the history of channel 7 says, and with which status. */
 let history: () => object | Promise<object>;
 let historyStatus: number;
+let older: () => object | Promise<object>;
+let notices: (url: string) => object | Promise<object>;
 
 const messageOf = (id: number, author = 2) => (chat(id, {}, author) as { message: Message }).message;
+
+const notice = (id: number, title: string) =>
+  ({ id, title, message: '', category: '', url: '', created_at: '', status: 'unread' });
 
 function page(ids: number[], next: string | null = null): object {
   return { results: ids.map((id) => messageOf(id)), next, seq: Math.max(0, ...ids), edited: {}, deleted: {} };
 }
 
-const ROUTES: [RegExp, () => object | Promise<object>][] = [
-  [/before=41/, () => page([40, 39])],
+const ROUTES: [RegExp, (url: string) => object | Promise<object>][] = [
+  [/before=41/, () => older()],
   [/channels\/7\/messages/, () => history()],
-  [/notifications/, () => ({ results: [{ id: 5, title: 'Old', message: '', category: '', url: '', created_at: '', status: 'unread' }], next: null })],
+  [/notifications/, (url) => notices(url)],
 ];
 
 beforeEach(() => {
@@ -32,11 +37,13 @@ beforeEach(() => {
   asked = [];
   history = () => page([42, 41], '/api/channels/7/messages/?before=41');
   historyStatus = 200;
+  older = () => page([40, 39]);
+  notices = () => ({ results: [notice(5, 'Old')], next: null });
   client = new KibrayClient({
     baseUrl: 'http://h/p/', storage: fakeStorage(), WebSocket: socketClass, locks: null,
     fetch: (async (url: string) => {
       asked.push(url);
-      const body = await ROUTES.find(([pattern]) => pattern.test(url))?.[1]() ?? {};
+      const body = await ROUTES.find(([pattern]) => pattern.test(url))?.[1](url) ?? {};
       const status = url.includes('/messages/') ? historyStatus : 200;
       return { ok: status === 200, status, json: async () => body };
     }) as unknown as typeof fetch,
@@ -208,10 +215,29 @@ test('useChat: a server that is away is asked again', async () => {
   await waitFor(() => expect(text('messages')).toBe('41:message 41 42:message 42'), { timeout: 4000 });
 });
 
-function Bell({ heard }: { heard: string[] }) {
-  const { unread, items, markRead } = useNotifications((item) => heard.push(item.title));
-  return <button onClick={() => markRead(6)}>{unread} {items.map(({ title, status }) => `${title}:${status}`).join()}</button>;
+test('useChat: older messages that were asked for before a resync do not get before the new list', async () => {
+  show(<Chat />);
+  await waitFor(() => expect(socketTo('/chat/7').length).toBe(1));
+  const slow = later<object>();
+  older = () => slow.promise;
+  await act(async () => screen.getByText('older').click());
+  history = () => page([9000, 8999], '/api/channels/7/messages/?before=8999');
+  await act(async () => socketTo('/chat/7')[0]!.hello({ seq: 9000, resumed: false }));
+  await waitFor(() => expect(text('messages')).toBe('8999:message 8999 9000:message 9000'));
+  await slow.give(page([40, 39]));
+  expect(text('messages')).toBe('8999:message 8999 9000:message 9000');
+});
+
+function Bell({ heard = [] }: { heard?: string[] }) {
+  const { unread, items, markRead, hasMore, loadMore } = useNotifications((item) => heard.push(item.title));
+  return (
+    <>
+      <button onClick={() => markRead(6)}>{unread} {items.map(({ title, status }) => `${title}:${status}`).join()}</button>
+      {hasMore && <a onClick={() => void loadMore()}>more</a>}
+    </>
+  );
 }
+const NOTIFICATIONS_HELLO = { type: 'connection_established', endpoint: 'notifications', user_id: 1, username: 'a', unread_count: 0 };
 
 test('useNotifications: counts, the list, arrivals heard once', async () => {
   const heard: string[] = [];
@@ -230,6 +256,38 @@ test('useNotifications: counts, the list, arrivals heard once', async () => {
   await tell(socket, { type: 'notification_update', notification_id: 6, status: 'read', unread_count: 1 });
   await tell(socket, { type: 'notification_update', notification_id: 5, status: 'dismissed', unread_count: 0 });
   expect(screen.getByRole('button').textContent).toBe('2 New:read');
+});
+
+test('useNotifications: what comes while the list is read stays', async () => {
+  const slow = later<object>();
+  notices = () => slow.promise;
+  const heard: string[] = [];
+  show(<Bell heard={heard} />);
+  await waitFor(() => expect(socketTo('/notifications').length).toBe(1));
+  const socket = socketTo('/notifications')[0]!;
+  await tell(socket, NOTIFICATIONS_HELLO);
+  await tell(socket, { type: 'notification', notification: { id: 6, title: 'New', message: '', category: '', url: '', created_at: '' } });
+  await tell(socket, { type: 'notification_update', notification_id: 5, status: 'read', unread_count: 0 });
+  await slow.give({ results: [notice(5, 'Old')], next: null });
+  await waitFor(() => expect(screen.getByRole('button').textContent).toBe('0 New:unread,Old:read'));
+  expect(heard).toEqual(['New']);
+});
+
+test('useNotifications: older ones once, however often they are asked for', async () => {
+  const slow = later<object>();
+  notices = (url) => (url.includes('before') ? slow.promise
+    : { results: [notice(6, 'C'), notice(5, 'B')], next: '/api/notifications/?before=5' });
+  show(<Bell />);
+  await waitFor(() => expect(socketTo('/notifications').length).toBe(1));
+  await tell(socketTo('/notifications')[0]!, NOTIFICATIONS_HELLO);
+  await waitFor(() => expect(screen.getByText('more')).toBeTruthy());
+  const before = asked.length;
+  await act(async () => screen.getByText('more').click());
+  await act(async () => screen.getByText('more').click());
+  await slow.give({ results: [notice(5, 'B'), notice(4, 'A')], next: null });
+  await waitFor(() => expect(screen.getByRole('button').textContent).toBe('0 C:unread,B:unread,A:unread'));
+  expect(asked.length).toBe(before + 1);
+  expect(screen.queryByText('more')).toBeNull();
 });
 
 function Who() {
