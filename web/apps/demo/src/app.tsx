@@ -5,6 +5,7 @@ import { ChatPane } from './chat/chat_pane';
 import { ChannelsProvider } from './lib/channels';
 import { MeProvider } from './lib/me';
 import { useRoute } from './lib/route';
+import { ErrorBoundary } from './shell/error_boundary';
 import { Login } from './shell/login';
 import { Sidebar } from './shell/sidebar';
 import { ToastProvider } from './shell/toasts';
@@ -27,11 +28,14 @@ function SignedIn() {
           <div className="shell" data-page={route.page}>
             <Sidebar room={route.page === 'chat' ? route.room : null} />
             <main className="main" id="main">
-              {route.page === 'chat' && <ChatPane key={route.room} room={route.room} />}
-              {route.page === 'home' && <Welcome />}
-              {route.page === 'dashboard' && (
-                <Suspense fallback={<div className="dashboard" aria-busy="true" />}><Dashboard /></Suspense>
-              )}
+              {/* Another page gets another chance. */}
+              <ErrorBoundary key={route.page === 'chat' ? route.room : route.page}>
+                {route.page === 'chat' && <ChatPane room={route.room} />}
+                {route.page === 'home' && <Welcome />}
+                {route.page === 'dashboard' && (
+                  <Suspense fallback={<div className="dashboard" aria-busy="true" />}><Dashboard /></Suspense>
+                )}
+              </ErrorBoundary>
             </main>
           </div>
         </ToastProvider>
