@@ -20,6 +20,10 @@ async function registration(): Promise<ServiceWorkerRegistration | undefined> {
     ? navigator.serviceWorker.getRegistration(document.baseURI) : undefined;
 }
 
+async function subscriptionHere(): Promise<PushSubscription | null> {
+  return await (await registration())?.pushManager.getSubscription() ?? null;
+}
+
 export async function pushState(): Promise<PushState> {
   const worker = await registration();
   if (!worker) {
@@ -39,7 +43,12 @@ export async function switchPushOn(client: KibrayClient): Promise<string | null>
   try {
     const { public_key: key } = await client.api.vapidKey();
     const subscription = await worker.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
-    await client.api.addDevice(JSON.stringify(subscription), 'web');
+    try {
+      await client.api.addDevice(JSON.stringify(subscription), 'web');
+    } catch (error) {
+      await subscription.unsubscribe();       // else it would look as if it were on
+      throw error;
+    }
     return null;
   } catch (error) {
     return error instanceof HttpError && error.status === 404
@@ -49,9 +58,30 @@ export async function switchPushOn(client: KibrayClient): Promise<string | null>
 
 /** Also before a logout: the next user of this browser is not told what is meant for this one. */
 export async function switchPushOff(client: KibrayClient): Promise<void> {
-  const subscription = await (await registration())?.pushManager.getSubscription();
+  const subscription = await subscriptionHere();
   if (subscription) {
     await client.api.removeDevice(JSON.stringify(subscription)).catch(() => {});
     await subscription.unsubscribe();
   }
+}
+
+/** Pushes to this browser are for whoever is signed in here, and for nobody after a login that ran out. */
+export function keepPushWithUser(client: KibrayClient): void {
+  let known: number | null = null;            // whom the server has this browser for
+  const look = async () => {
+    const { isSignedIn, userId } = client.session;
+    if (!isSignedIn) {
+      known = null;
+      await (await subscriptionHere())?.unsubscribe();
+    } else if (userId !== known) {
+      known = userId;
+      const subscription = await subscriptionHere();
+      if (subscription) {
+        await client.api.addDevice(JSON.stringify(subscription), 'web');
+      }
+    }
+  };
+  const lookNow = () => void look().catch(() => {});      // the next start looks again
+  client.session.on('token', lookNow);
+  lookNow();
 }
