@@ -39,11 +39,18 @@ async function answer(request: Request): Promise<Response> {
   return (await cache.match(request)) ?? fetch(request);
 }
 
+/** Below the app's folder; null for everything else. */
+function pathOf({ origin, pathname }: URL): string | null {
+  return origin === folder.origin && pathname.startsWith(folder.pathname) ? pathname.slice(folder.pathname.length) : null;
+}
+
+/** Other applications may live in folders below this one. */
+const isPage = (path: string | null) => path === '' || path === 'index.html';
+
 worker.addEventListener('fetch', (event) => {
-  const url = new URL(event.request.url);
-  const isOurs = event.request.method === 'GET' && url.origin === folder.origin && url.pathname.startsWith(folder.pathname);
-  const path = url.pathname.slice(folder.pathname.length);
-  if (isOurs && (path === '' || path === 'index.html' || path.startsWith('assets/') || FILES.includes(`./${path}`))) {
+  const path = pathOf(new URL(event.request.url));
+  if (event.request.method === 'GET' && path !== null
+    && (isPage(path) || path.startsWith('assets/') || FILES.includes(`./${path}`))) {
     event.respondWith(answer(event.request));
   }
 });
@@ -59,7 +66,7 @@ worker.addEventListener('push', (event) => {
 async function show(place: string): Promise<void> {
   const target = new URL(`#${place}`, folder).href;
   const windows = await worker.clients.matchAll({ type: 'window', includeUncontrolled: true });
-  const ours = windows.find((client) => client.url.startsWith(folder.href));
+  const ours = windows.find((client) => isPage(pathOf(new URL(client.url))));
   if (ours) {
     await ours.focus().catch(() => {});         // forbidden when it was no click
     ours.postMessage({ type: 'go', place });
@@ -68,8 +75,29 @@ async function show(place: string): Promise<void> {
   }
 }
 
+/** Null when it is no address of a page. */
+function parse(url: string): URL | null {
+  try {
+    const target = new URL(url, folder);
+    return /^https?:$/.test(target.protocol) ? target : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A chat, or a place in the app, is shown by the app; anything else is a page of its own. */
+async function follow(url: string): Promise<void> {
+  const target = parse(url);
+  if (/^\/chat\/\d+$/.test(url)) {
+    await show(url);
+  } else if (!target || isPage(pathOf(target))) {
+    await show(target?.hash.slice(1) || '/');
+  } else {
+    await worker.clients.openWindow(target.href);
+  }
+}
+
 worker.addEventListener('notificationclick', (event) => {
   event.notification.close();
-  const url = String((event.notification.data as { url?: string } | null)?.url ?? '');
-  event.waitUntil(show(/^\/chat\/\d+$/.test(url) ? url : '/'));
+  event.waitUntil(follow(String((event.notification.data as { url?: string } | null)?.url ?? '')));
 });
