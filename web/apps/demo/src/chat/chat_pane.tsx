@@ -99,11 +99,16 @@ function useChannel(key: string, channelId: number | null) {
 function useReadNotifications(channelId: number | null): void {
   const { items, markRead } = useNotifications();
   useEffect(() => {
-    for (const item of items) {
-      if (item.status === 'unread' && item.url === `/chat/${channelId}` && document.visibilityState === 'visible') {
-        markRead(item.id);
+    const look = () => {
+      for (const item of items) {
+        if (item.status === 'unread' && item.url === `/chat/${channelId}` && document.visibilityState === 'visible') {
+          markRead(item.id);
+        }
       }
-    }
+    };
+    look();
+    document.addEventListener('visibilitychange', look);
+    return () => document.removeEventListener('visibilitychange', look);
   }, [items, channelId, markRead]);
 }
 

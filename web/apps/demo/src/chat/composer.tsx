@@ -29,6 +29,7 @@ export function Composer({ chat, title, names, replyTo, editing, uploads, onDone
   const area = useRef<HTMLTextAreaElement>(null);
   const picker = useRef<HTMLInputElement>(null);
 
+  const editingId = editing?.id;
   useEffect(() => {
     if (editing) {
       setText(editing.content);
@@ -36,7 +37,7 @@ export function Composer({ chat, title, names, replyTo, editing, uploads, onDone
     } else {
       setText(drafts.get(key) ?? '');
     }
-  }, [editing, key]);
+  }, [editingId, key]);                 // not when the same message is renewed: one is typing
   useEffect(() => {
     if (replyTo) {
       area.current?.focus();

@@ -9,7 +9,7 @@ import { Icon } from '../shell/icons';
 const PAUSE_MS = 300;
 
 interface Props { channelId: number; title: string; onJump: (id: number) => void; onClose: () => void }
-interface Found { results: Message[]; next: string | null }
+interface Found { words: string; results: Message[]; next: string | null }
 
 export function SearchPanel({ channelId, title, onJump, onClose }: Props) {
   const client = useKibray();
@@ -21,20 +21,33 @@ export function SearchPanel({ channelId, title, onJump, onClose }: Props) {
   useEffect(() => {
     const own = ++round.current;
     const words = query.trim();
+    setIsBusy(false);                   // whatever is under way is for other words
     if (words === '') {
       setFound(null);
       return;
     }
     const timer = setTimeout(() => {
       setIsBusy(true);
-      client.api.search(channelId, words).then((page) => own === round.current && setFound(page), () => {})
+      client.api.search(channelId, words).then((page) => own === round.current && setFound({ ...page, words }), () => {})
         .finally(() => own === round.current && setIsBusy(false));
     }, PAUSE_MS);
     return () => clearTimeout(timer);
   }, [client, channelId, query]);
-  const more = async () => {
-    const page = await client.api.next(found!.next!);
-    setFound({ results: [...found!.results, ...page.results], next: page.next });
+  const more = async ({ words, results, next }: Found) => {
+    const own = round.current;
+    setIsBusy(true);
+    try {
+      const page = await client.api.next(next!);
+      if (own === round.current) {
+        setFound({ words, results: [...results, ...page.results], next: page.next });
+      }
+    } catch {
+      // The button is still there.
+    } finally {
+      if (own === round.current) {
+        setIsBusy(false);
+      }
+    }
   };
   return (
     <aside className="search-panel" aria-label={`Search in ${title}`} onKeyDown={(event) => event.key === 'Escape' && onClose()}>
@@ -63,7 +76,10 @@ export function SearchPanel({ channelId, title, onJump, onClose }: Props) {
           </li>
         ))}
       </ul>
-      {found?.next && <button type="button" className="button-quiet wide" onClick={() => void more()}>Search further back</button>}
+      {found?.next && (
+        <button type="button" className="button-quiet wide" disabled={isBusy || found.words !== query.trim()}
+          onClick={() => void more(found)}>Search further back</button>
+      )}
       {!found && !isBusy && <p className="panel-empty"><Icon name="search" size={28} /><br />Find what was said in {title}.</p>}
     </aside>
   );

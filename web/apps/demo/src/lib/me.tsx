@@ -23,7 +23,9 @@ export function MeProvider({ children }: { children: ReactNode }) {
         setMe(user);
       }
     }, () => {
-      timer = setTimeout(ask, RETRY_MS);
+      if (isWanted) {
+        timer = setTimeout(ask, RETRY_MS);
+      }
     });
     void ask();
     return () => {
