@@ -42,7 +42,7 @@ export class ChatStore extends Store<ChatState> {
   #held: ContentFrame[] | null = [];      // frames that wait for the history they follow; null: it is here
   #isAsking = false;
   #pageSeq = 0;                           // what the newest page was read at
-  #upTo = 0;                              // the list is complete up to here
+  #lastSeq = 0;                              // the list is complete up to here
   #heardFrom = 0;                         // what came after this is, or was, heard
   #close: (() => void) | null = null;
   #loading = 0;
@@ -73,7 +73,7 @@ export class ChatStore extends Store<ChatState> {
     this.#showPending([]);
     const { since = 0 } = this.room;
     this.#heardFrom = this.room.isOpen ? since : 0;
-    const hasMissed = since > this.#upTo;   // it was open for somebody else's sake
+    const hasMissed = since > this.#lastSeq;   // it was open for somebody else's sake
     if (this.state.channelId === null || (!this.#held && !hasMissed) || this.#isStopped) {
       this.#open();                       // tells which channel it is; or goes on with `since`
     } else {
@@ -174,7 +174,7 @@ export class ChatStore extends Store<ChatState> {
     const held = this.#held ?? [];
     this.#held = null;
     this.#next = page.next;
-    this.#pageSeq = this.#upTo = page.seq;
+    this.#pageSeq = this.#lastSeq = page.seq;
     this.set({ phase: 'ready', messages: ofPage(page), hasOlder: page.next !== null });
     held.forEach((frame) => this.#onContent(frame));
     this.#showPending([]);
@@ -241,7 +241,7 @@ export class ChatStore extends Store<ChatState> {
   #onEstablished({ channel_id: channelId, online_users: online, resumed, seq }: ChatEstablished): void {
     this.set({ channelId, online });
     this.#heardFrom = resumed ? this.room.since ?? seq : seq;
-    if (!this.#isAsking && (this.#held || this.#heardFrom > this.#upTo)) {
+    if (!this.#isAsking && (this.#held || this.#heardFrom > this.#lastSeq)) {
       void this.#load();
     }
   }
@@ -251,7 +251,7 @@ export class ChatStore extends Store<ChatState> {
       this.#held.push(frame);
       return;
     }
-    this.#upTo = Math.max(this.#upTo, frame.seq);
+    this.#lastSeq = Math.max(this.#lastSeq, frame.seq);
     if (frame.type === 'chat_message') {
       this.#typists.forget(frame.message.author.id);
       this.#confirm(frame.client_id);
