@@ -42,7 +42,7 @@ export class ChatStore extends Store<ChatState> {
   #held: ContentFrame[] | null = [];      // frames that wait for the history they follow; null: it is here
   #isAsking = false;
   #pageSeq = 0;                           // what the newest page was read at
-  #lastSeq = 0;                              // the list is complete up to here
+  #lastSeq = 0;                           // the list is complete up to here
   #heardFrom = 0;                         // what came after this is, or was, heard
   #close: (() => void) | null = null;
   #loading = 0;
