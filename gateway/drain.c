@@ -53,12 +53,14 @@ static void close_share(struct gateway *g, uint64_t passed_ms)
 }
 
 /* All are gone and the brokers know; or those that are left had their time. Files that are under
- * way have all of the window. */
+ * way have all of the window, and so have answers until their clients have them: what is in the
+ * kernel's buffers is lost with the network of a container. */
 static bool is_done(const struct gateway *g, uint64_t passed_ms)
 {
     const struct drain *d = &g->drain;
 
-    if (passed_ms < d->window_ms && http_front_transfers(g) > 0) {
+    if (passed_ms < d->window_ms &&
+        (http_front_transfers(g) > 0 || ws_port_is_answering(g->port))) {
         return false;
     }
     return (session_table_count(g->sessions) == 0 && uplink_is_idle(g->uplink)) ||

@@ -32,6 +32,16 @@ void ws_http_init(struct ws_port *p)
     due_list_init(&p->http_draining, DRAINING_TIMEOUT_MS);
 }
 
+static bool is_empty(const struct due_list *l)
+{
+    return l->head.next == &l->head;
+}
+
+bool ws_port_is_answering(const struct ws_port *p)
+{
+    return !is_empty(&p->http_writing) || !is_empty(&p->http_lingering);
+}
+
 static void http_free(struct http_conn *h)
 {
     struct ws_port *p = h->port;

@@ -103,6 +103,9 @@ struct ws_tls_stats ws_port_tls_stats(const struct ws_port *p); /* zeros without
 /* Cuts what is left; on_closed is called for every session. Safe outside the port's callbacks. */
 void ws_port_free(struct ws_port *p);
 uint64_t ws_port_connections(const struct ws_port *p);
+/* HTTP answers are on their way: not written whole yet, or not known to have arrived (at most 2 s).
+ */
+bool ws_port_is_answering(const struct ws_port *p);
 
 /* Write complete WebSocket frames (any number) in one call. Bytes that the kernel does not take
  * are kept by the library (and then the connection is blocked). Must not be called while

@@ -16,6 +16,7 @@ struct ws_port {
     bool is_listening;
 };
 
+bool fake_ws_is_answering;
 static struct ws_port port;
 static struct ws_conn *conns;
 static struct fake_http *https;
@@ -50,6 +51,7 @@ void fake_ws_reset(void)
     }
     reply_count = 0;
     request_count = 0;
+    fake_ws_is_answering = false;
 }
 
 struct ws_port *ws_port_new(struct loop *loop, const struct ws_conf *conf,
@@ -105,6 +107,12 @@ void ws_port_free(struct ws_port *p)
         }
         p->is_listening = false;
     }
+}
+
+bool ws_port_is_answering(const struct ws_port *p)
+{
+    (void)p;
+    return fake_ws_is_answering;
 }
 
 uint64_t ws_port_connections(const struct ws_port *p)

@@ -40,6 +40,7 @@ struct fake_http { /* a request; stays until reset */
     bool has_piece;
 };
 
+extern bool fake_ws_is_answering; /* answers are on their way to clients */
 void fake_ws_reset(void);
 /* Open a socket as a client would; NULL and the HTTP status in *out_status when it is refused. */
 struct ws_conn *fake_ws_open(const char *path, const char *query, int *out_status);

@@ -240,8 +240,12 @@ static void test_a_stop_lets_a_download_end(void **state)
     bench_pass(4000);
     assert_false(fake_loop_is_stopped(bench.loop));
     pulled(bench_last_up(UP_PULL), 100);
+    fake_ws_is_answering = true;
     bench_pass(100);
     assert_true(fake_ws_http_of(request)->is_over);
+    assert_false(fake_loop_is_stopped(bench.loop)); /* its client has not got all of it yet */
+    fake_ws_is_answering = false;
+    bench_pass(100);
     assert_true(fake_loop_is_stopped(bench.loop));
 }
 
@@ -249,6 +253,7 @@ static void test_a_stop_does_not_wait_for_ever(void **state)
 {
     (void)state;
     download(0, 100);
+    fake_ws_is_answering = true;
     gateway_stop(bench.gateway);
     bench_pass(9900);
     assert_false(fake_loop_is_stopped(bench.loop));
